@@ -1,0 +1,49 @@
+# Oxkeeper's commands. `make help` lists them.
+
+CARGO  ?= cargo
+PORT   ?= 2181
+RUN    ?= run
+OUT     = $${CARGO_TARGET_DIR:-target}
+OX      = $(OUT)/release/oxkeeper
+
+.PHONY: help run build setup test oracle clients bench fuzz fmt clean-run
+
+help:       ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@echo "  Settings: PORT=2181 RUN=run (server of make run), ARGS=... (make bench, clients, fuzz)"
+
+run: build  ## build and start a standalone server in the foreground, data in ./run
+	@PORT=$(PORT) packaging/run.sh $(RUN) $(OX)
+
+build:      ## build the release binary
+	@packaging/setup.sh build
+	$(CARGO) build --release --locked
+
+setup:      ## install what building and testing need, as far as this machine allows
+	@packaging/setup.sh all
+
+test:       ## everything that must hold: format, lints, dependencies, all test rings
+	@tests/run
+
+oracle:     ## 100,000 random requests to Java ZooKeeper and to Oxkeeper, every answer compared
+	@packaging/setup.sh all
+	OXKEEPER_ORACLE_REQUESTS=$${OXKEEPER_ORACLE_REQUESTS:-100000} $(CARGO) test --locked --test oracle oxkeeper -- --nocapture
+	$(CARGO) test --locked --features mutants --test oracle every_defect -- --nocapture
+
+clients:    ## real clients with the whole of Curator's tests, against Java and Oxkeeper (15 minutes)
+	@packaging/setup.sh all
+	OXKEEPER_CLIENTS=full $(CARGO) test --locked --test clients -- --nocapture --test-threads=1 $(ARGS)
+
+bench:      ## Java ZooKeeper beside Oxkeeper, the table of speed and memory
+	@packaging/setup.sh all
+	$(CARGO) build --release --locked
+	$(CARGO) bench --locked --bench bench -- $(ARGS)
+
+fuzz:       ## every decoder against random input, FUZZ_SECONDS=600 each; ARGS="request log" for some
+	@tests/fuzz/run $(ARGS)
+
+fmt:        ## format the sources
+	$(CARGO) fmt
+
+clean-run:  ## remove the data of `make run`
+	rm -rf $(RUN)
