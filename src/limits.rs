@@ -1,0 +1,273 @@
+//! Every bound of the server: a constant, its reason, and the error past it.
+//!
+//! # Invariants
+//!
+//! * A decoder consults its bound before it allocates.
+
+/// Default of `jute.maxbuffer`: the largest client frame body and the largest reply
+/// that our own client accepts, bytes. Past it the connection is closed.
+pub const DEFAULT_JUTE_MAX_BUFFER: usize = 0xf_ffff;
+
+/// Elements of a vector for which room is made before they were seen. A longer vector is
+/// read to its end first: one that breaks off costs nothing.
+pub const VECTOR_AT_ONCE: usize = 64;
+
+/// Longest string with malformed UTF-8 that is taken, each bad byte replaced by three as
+/// Java does, bytes; past it MARSHALLINGERROR. No name or path of a client is near it.
+pub const LOSSY_STRING: usize = 8 << 10;
+
+/// Longest rest of a frame whose multi is decoded without having been read to its end
+/// first, bytes: its parts stay below 64 KiB of memory.
+pub const MULTI_AT_ONCE: usize = 2 << 10;
+
+/// Longest text of a diagnostic that quotes peer input, characters.
+pub const QUOTED_INPUT: usize = 200;
+
+/// Most sub-operations of one multi that are decoded; past it MARSHALLINGERROR.
+/// Every sub-operation needs 9 bytes of header, so a 1 MiB frame holds fewer.
+pub const MULTI_OPS: usize = 200_000;
+
+/// Length of a session password, bytes.
+pub const PASSWORD_LENGTH: usize = 16;
+
+// Metrics and administration.
+
+/// Threads that count in cells of their own; further threads share one set of
+/// cells with atomic additions (slower, never wrong). At most 64.
+pub const METRIC_THREAD_SLOTS: usize = 48;
+
+/// Bits of the largest value (milliseconds, bytes, counts) that the percentile
+/// buckets of a summary tell apart; larger values count in the last bucket.
+pub const METRIC_HISTOGRAM_MAX_BITS: u32 = 40;
+
+/// Keys (top-level paths, server ids) that a keyed metric tells apart. Clients
+/// choose top-level paths, so the number is bounded; values of further keys
+/// are kept together under the key `*`.
+pub const METRIC_SET_KEYS: usize = 512;
+
+/// Seconds between two marks of the exposition's window, as ZooKeeper's
+/// summaries rotate.
+pub const METRIC_WINDOW_MARK_SECONDS: u64 = 120;
+
+/// Marks that the exposition's window reaches back: ten minutes, as ZooKeeper's.
+pub const METRIC_WINDOW_MARKS: usize = 5;
+
+/// Longest answer to a four-letter word, bytes; a longer list is cut, and says
+/// so. About 80,000 connections or 100,000 watches.
+pub const FOUR_LETTER_ANSWER: usize = 8 << 20;
+
+/// Answers to expensive four-letter words (`cons`, `dump`, `stat`, `wchc`,
+/// `wchp`) that may be under way at once; past it the word is refused in words.
+pub const FOUR_LETTER_AT_ONCE: usize = 4;
+
+/// Expensive four-letter words answered per second in the long run; past it the
+/// word is refused in words.
+pub const FOUR_LETTER_PER_SECOND: u64 = 20;
+
+/// Expensive four-letter words answered in one go after a pause.
+pub const FOUR_LETTER_BURST: u64 = 40;
+// Our own client.
+
+/// Requests of one client handle that wait to be sent; a caller beyond it waits.
+pub const CLIENT_PENDING: usize = 4096;
+
+/// Requests that a client takes off its queue at once.
+pub const CLIENT_BATCH: usize = 256;
+
+/// Bytes that wait to be written before a client takes further requests.
+pub const CLIENT_OUT_HIGH_WATER: usize = 1 << 20;
+
+/// Events that nobody has read; past it the session is given up, because the owner
+/// would see a past without knowing.
+pub const CLIENT_EVENT_BACKLOG: usize = 1 << 20;
+
+/// Largest setWatches request of a reconnecting client, bytes, as Java's client.
+pub const CLIENT_SET_WATCHES_BYTES: usize = 128 * 1024;
+
+/// Tokens of one SASL conversation; a server that wants more is refused.
+pub const CLIENT_SASL_ROUNDS: i32 = 32;
+
+/// First and longest pause before a client connects again, ms.
+pub const CLIENT_RECONNECT_MIN_MS: u64 = 20;
+/// See [`CLIENT_RECONNECT_MIN_MS`].
+pub const CLIENT_RECONNECT_MAX_MS: u64 = 1000;
+
+/// Longest time without a ping, ms, whatever the session's time-out, as Java's client.
+pub const CLIENT_PING_MAX_MS: u64 = 10_000;
+
+/// First and longest pause in the search of a read/write server, ms, as Java's client.
+pub const CLIENT_SEEK_MIN_MS: u64 = 100;
+/// See [`CLIENT_SEEK_MIN_MS`].
+pub const CLIENT_SEEK_MAX_MS: u64 = 60_000;
+
+/// Largest configuration text read: zoo.cfg, a dynamic configuration, java.env, a JAAS
+/// file. Real ones have a few KiB; past it the file is named and refused.
+pub const CONFIG_MAX_BYTES: usize = 1 << 20;
+
+/// Most `server.N` members of an ensemble: server ids of TTL-enabled ensembles end at
+/// 254, and no ensemble is near it. Past it the configuration is refused.
+pub const CONFIG_MAX_MEMBERS: usize = 1024;
+// Client connections.
+
+/// Bytes that one read of a client connection takes at most; the buffer belongs to
+/// the worker thread, not to the connection.
+pub const READ_BUFFER: usize = 64 << 10;
+
+/// Reads of one connection before the other connections of the thread get their turn.
+pub const READS_PER_POLL: usize = 4;
+
+/// Outgoing bytes of a connection above which no further request of it is looked at,
+/// until its client has read: keeps the work of one client in the processor's cache.
+pub const OUTGOING_HIGH_WATER: usize = 256 << 10;
+
+/// Outgoing bytes above which a connection that does not take any is closed: one
+/// reply of any size fits, a client that never reads its events does not.
+pub const OUTGOING_HARD: usize = 64 << 20;
+
+/// Largest output buffer that a worker thread keeps for its next connection, bytes.
+pub const SCRATCH_OUT_KEPT: usize = 1 << 20;
+
+/// Listen backlog when `clientPortListenBacklog` does not say: connects that wait
+/// while the accept loop is busy. The kernel bounds it by `somaxconn`.
+pub const DEFAULT_LISTEN_BACKLOG: i32 = 1024;
+
+/// Pause of the accept loop when the machine has no descriptor or memory left, ms.
+pub const ACCEPT_PAUSE_MS: u64 = 50;
+
+/// A timer that is this much late means that the process itself was paused, ms:
+/// silence of clients is then not their fault.
+pub const OWN_PAUSE_MS: u64 = 500;
+
+/// Refused connections that are logged in one second.
+pub const REFUSALS_LOGGED_PER_SECOND: u32 = 10;
+
+// The server's own log.
+
+/// Bytes of log lines that wait for their writer; lines beyond are dropped and counted:
+/// a slow disk or terminal must not stop the server.
+pub const LOG_QUEUE: usize = 1 << 20;
+
+// Tree.
+
+/// Digests of past transactions that are kept for the admin `hash` command
+/// (`DataTree.DIGEST_LOG_LIMIT`); older ones are dropped.
+pub const DIGEST_LOG: usize = 1024;
+/// Most pipeline entries that are worked off while the tree is held for writing: a
+/// waiting reader waits for no more than these.
+pub const APPLY_BATCH: usize = 256;
+
+/// Most containers and TTL nodes that one scan lists; the next scan finds the rest.
+pub const REAPED_AT_ONCE: usize = 100_000;
+
+// The shell.
+
+/// Longest wait for children while a line is being completed, ms.
+pub const SHELL_COMPLETION_MS: u64 = 1000;
+
+/// How long the first prompt waits for the session to stand, ms.
+pub const SHELL_SETTLE_MS: u64 = 300;
+
+/// Lines kept in the shell's history file.
+pub const SHELL_HISTORY_LINES: usize = 1000;
+// Storage.
+
+/// Most bytes of log records that one write and one sync cover; a longer batch is synced in
+/// parts, a single longer record alone. Also how far behind a torn record valid ones may lie
+/// for the tear to be an interrupted group commit; farther behind it is damage.
+pub const LOG_BATCH_BYTES: usize = 2 << 20;
+
+/// A log record is longer than the header of its transaction; shorter ones are damage.
+pub const LOG_ENTRY_MIN_BYTES: usize = 32;
+
+/// Buffer of a reader of logs and snapshots; grows only for a record that is longer and
+/// whose bytes are there.
+pub const STORAGE_READ_BUFFER: usize = 1 << 20;
+
+/// Largest record of a snapshot (a znode, or the table of ACLs) that is read, bytes. A file
+/// that claims more is damaged.
+pub const SNAPSHOT_RECORD_BYTES: usize = 1 << 30;
+
+/// Bytes of a snapshot that are collected before they are written.
+pub const SNAPSHOT_WRITE_BUFFER: usize = 256 << 10;
+
+/// Bytes of a snapshot after which it is synced while it is being written, so that the sync
+/// of the log never finds a long queue of them before itself.
+pub const SNAPSHOT_SYNC_BYTES: u64 = 8 << 20;
+
+/// How many snapshots, newest first, are tried at start (as in ZooKeeper).
+pub const SNAPSHOT_CANDIDATES: usize = 100;
+
+/// Uncompressed bytes of a block of a snappy snapshot that we write (snappy-java's default).
+pub const SNAPPY_BLOCK_BYTES: usize = 32 << 10;
+
+/// Largest uncompressed block of a snappy snapshot that we read.
+pub const SNAPPY_MAX_BLOCK_BYTES: usize = 64 << 20;
+
+/// Size of a file of durable marks, bytes: one page, rewritten in place.
+pub const MARK_FILE_BYTES: usize = 4096;
+
+/// Log segments that the marks remember besides the live one.
+pub const MARK_SEGMENTS: usize = 24;
+
+/// Bytes of log after which the marks are written again (not synced: that happens at every
+/// roll, when the log has been idle, and at a clean end).
+pub const MARK_LAZY_BYTES: u64 = 256 << 10;
+
+/// Bytes of log after which the marks are written and synced.
+pub const MARK_SYNC_BYTES: u64 = 16 << 20;
+
+/// Largest `currentEpoch`, `acceptedEpoch` or `myid` file, bytes.
+pub const SMALL_FILE_BYTES: usize = 1024;
+
+/// Free bytes below which the disk counts as full: growth is refused, deletes and closes
+/// go on. Room for about 200,000 of them.
+pub const DISK_FULL_BELOW: u64 = 32 << 20;
+
+/// Free bytes from which a full disk counts as good again.
+pub const DISK_GOOD_FROM: u64 = 64 << 20;
+
+/// Size of the file that is given up when the log cannot grow any more, so that deletes
+/// and closes still can be logged, bytes.
+pub const DISK_RESERVE: u64 = 8 << 20;
+
+/// Bytes of log after which free room is looked at again.
+pub const DISK_CHECK_BYTES: u64 = 1 << 20;
+
+/// Step by which the log grows when there is no room for a whole preallocation, bytes.
+pub const DISK_SMALL_STEP: u64 = 1 << 20;
+
+// Threads of the server.
+
+/// Longest sleep of the core thread, ms: it looks at sessions and expiries at least so often.
+pub const CORE_TICK_MS: u64 = 1000;
+
+/// Most transactions that the core writes by itself when the log is at rest: a lone
+/// writer is served without two thread switches, a crowd is written beside admission.
+pub const INLINE_APPENDS: usize = 4;
+
+/// After so long without work the log's durable marks are made exact and its room is
+/// looked at, ms.
+pub const LOG_IDLE_MS: u64 = 1000;
+
+/// Bytes of znodes that a snapshot encodes while it holds the tree for reading: bounds
+/// how long an apply waits for it (a fraction of a millisecond).
+pub const SNAPSHOT_STEP: usize = 128 << 10;
+
+/// Bytes a second that a snapshot writes at most: leaves the disk to the log.
+pub const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 << 20;
+
+/// How long one step of a snapshot waits for a sync of the log, ms; then it goes on
+/// anyway, so that a busy log cannot starve it.
+pub const SNAPSHOT_YIELD_MS: u64 = 20;
+
+/// Threads that answer four-letter words; further words wait.
+pub const BLOCKING_THREADS: usize = 8;
+
+/// At SIGTERM: how long requests under way may take to end, ms.
+pub const FINISH_MS: u64 = 5000;
+
+/// Then: how long connections may take to send their last replies, ms.
+pub const FLUSH_MS: u64 = 1500;
+
+/// The process has ended this long after SIGTERM whatever hangs, ms.
+pub const LAST_RESORT_MS: u64 = 9000;

@@ -1,0 +1,66 @@
+//! Named defects that tests switch on to prove that they would notice.
+//!
+//! Without the cargo feature `mutants` (release builds, packages) [`on`] is a constant false
+//! and the compiler removes the defect.
+//!
+//! # Invariants
+//!
+//! * Every name in [`ALL`] stands at one place of the production code, and every defect
+//!   there has its name here.
+
+/// Every defect: its name, and what it breaks.
+pub const ALL: &[(&str, &str)] = &[
+    ("reply-before-sync", "a write is applied and answered before it is durable"),
+    ("read-overtakes-write", "a read is answered before an earlier write of its session"),
+    ("event-lost", "watch events are not delivered"),
+    ("event-unfiltered", "an event is delivered without the right to read"),
+    ("one-shot-stays", "a one-shot watch is not used up"),
+    ("cversion-skips-delete", "the client's cversion does not count deletes"),
+    ("sequence-without-padding", "a sequence number is not padded to ten digits"),
+    ("multi-partial", "a failed multi applies its first parts"),
+    ("acl-ignored", "WRITE is not checked"),
+    ("quota-ignored", "hard quotas are not enforced"),
+    ("pause-expires", "a pause of the server counts as silence of its clients"),
+    ("ephemeral-stays", "closing a session leaves its ephemerals"),
+    ("session-forgotten", "recovery forgets the sessions of the log"),
+    ("zxid-in-auth-reply", "the reply to an auth packet carries a zxid"),
+    ("error-code", "a missing parent is reported as NODEEXISTS"),
+    ("digest-stale", "a setData does not enter the digest"),
+];
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::cell::Cell;
+    use std::sync::OnceLock;
+
+    static EVERYWHERE: OnceLock<String> = OnceLock::new();
+
+    thread_local! {
+        static HERE: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    /// Is the defect switched on for this thread, or for the process?
+    pub fn on(name: &str) -> bool {
+        HERE.get() == Some(name) || EVERYWHERE.get().is_some_and(|n| n == name)
+    }
+
+    /// Switches a defect on (or all off) for the calling thread.
+    pub fn here(name: Option<&'static str>) {
+        HERE.set(name);
+    }
+
+    /// Switches a defect on for the whole process, once.
+    pub fn everywhere(name: String) {
+        let _ = EVERYWHERE.set(name);
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{everywhere, here, on};
+
+/// Is the defect switched on? Never in a build without the feature.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn on(_: &str) -> bool {
+    false
+}
