@@ -1,0 +1,104 @@
+//! Rows: admin server, metrics, audit, diagnosis, Java and start scripts.
+//!
+//! # Invariants
+//!
+//! * As for the whole table.
+
+use super::row::*;
+
+const NO_JVM: Status = none("there is no Java virtual machine");
+const PAUSES: Status = none("the server measures its own pauses, always");
+const RESERVED: Status = none("a key of a later ZooKeeper, which 3.9 does not read");
+const SUMMARIES: Status = none("observations are counted in place, not queued to threads");
+const PATHS: Status = none("statistics by path are not kept");
+const TESTS: &str = "for ZooKeeper's own tests only";
+const SCRIPTS: Status = none("read by Java's start scripts");
+
+table! {
+    Area::Admin => {
+        "admin.enableServer" "zookeeper.admin.enableServer" BOOL, "true" "" OPERATIONS, "Run the HTTP admin server.";
+        "admin.serverAddress" "zookeeper.admin.serverAddress" HOST, "0.0.0.0" "" OPERATIONS, "Address of the admin server.";
+        "admin.serverPort" "zookeeper.admin.serverPort" PORT, "8080" "port" OPERATIONS, "Port of the admin server.";
+        "admin.idleTimeout" "zookeeper.admin.idleTimeout" from(1), "30000" "ms" OPERATIONS, "An idle admin connection is closed after it.";
+        "admin.commandURL" "zookeeper.admin.commandURL" TEXT, "/commands" "" OPERATIONS, "Prefix of the admin commands.";
+        "admin.httpVersion" "zookeeper.admin.httpVersion" ANY_INT, "11" "" none("HTTP/1.1 is served"), "HTTP version of Java's admin server.";
+        "admin.portUnification" "zookeeper.admin.portUnification" BOOL, "false" "" OPERATIONS, "The admin port takes HTTP and HTTPS.";
+        "admin.forceHttps" "zookeeper.admin.forceHttps" BOOL, "false" "" OPERATIONS, "The admin port takes HTTPS only.";
+        "admin.needClientAuth" "zookeeper.admin.needClientAuth" BOOL, "false" "" OPERATIONS, "Admin clients have to show a certificate.";
+        "admin.rateLimiterIntervalInMS" "zookeeper.admin.rateLimiterIntervalInMS" from(0), "300000" "ms" OPERATIONS, "Shortest time between two snapshot or restore commands.";
+        "admin.snapshot.enabled" "zookeeper.admin.snapshot.enabled" BOOL, "true" "" OPERATIONS, "Offer the snapshot command.";
+        "admin.restore.enabled" "zookeeper.admin.restore.enabled" BOOL, "true" "" OPERATIONS, "Offer the restore command.";
+    }
+    Area::Metrics => {
+        "metricsProvider.className" "" class(&["org.apache.zookeeper.metrics.impl.DefaultMetricsProvider", "org.apache.zookeeper.metrics.impl.NullMetricsProvider", "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"]), "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider" "" OPERATIONS, "Where metrics go: the default keeps them for mntr, the Prometheus one also serves them over HTTP.";
+        "metricsProvider.httpHost" "" HOST, "0.0.0.0" "" OPERATIONS, "Address of the metrics listener.";
+        "metricsProvider.httpPort" "" PORT, "7000" "port" OPERATIONS, "Port of the metrics listener.";
+        "metricsProvider.exportJvmInfo" "" BOOL, "true" "" OPERATIONS, "Also export process metrics.";
+        "metricsProvider.numWorkerThreads" "" ANY_INT, "1" "threads" SUMMARIES, "Threads of Java's summaries.";
+        "metricsProvider.maxQueueSize" "" from(1), "1000000" "tasks" SUMMARIES, "Queue of Java's summaries.";
+        "metricsProvider.workerShutdownTimeoutMs" "" long(0), "1000" "ms" SUMMARIES, "How long Java waits for its summaries at the end.";
+        "metricsProvider.httpsPort" "" ANY_INT, "-1" "port" RESERVED, "HTTPS port of the metrics listener.";
+        "metricsProvider.prometheusMetricsSummaryRotateIntervalSeconds" "" ANY_INT, "60" "s" RESERVED, "Window of summaries.";
+        "metricsProvider.ssl.keyStore.location" "" PATH, "" "" RESERVED, "Key store of the metrics listener.";
+        "metricsProvider.ssl.keyStore.password" "" SECRET, "" "" RESERVED, "Password of that key store.";
+        "metricsProvider.ssl.keyStore.type" "" TEXT, "" "" RESERVED, "Format of that key store.";
+        "metricsProvider.ssl.trustStore.location" "" PATH, "" "" RESERVED, "Trust store of the metrics listener.";
+        "metricsProvider.ssl.trustStore.password" "" SECRET, "" "" RESERVED, "Password of that trust store.";
+        "metricsProvider.ssl.trustStore.type" "" TEXT, "" "" RESERVED, "Format of that trust store.";
+        "metricsProvider.ssl.need.client.auth" "" BOOL, "true" "" RESERVED, "Metrics clients have to show a certificate.";
+        "metricsProvider.ssl.want.client.auth" "" BOOL, "true" "" RESERVED, "Metrics clients are asked for a certificate.";
+        "metricsProvider.ssl.enabledProtocols" "" LIST, "" "" RESERVED, "TLS protocols of the metrics listener.";
+        "metricsProvider.ssl.ciphersuites" "" LIST, "" "" RESERVED, "Cipher suites of the metrics listener.";
+        "metricsProvider.httpVersion" "" ANY_INT, "11" "" RESERVED, "HTTP version of the metrics listener.";
+        "metricsProvider.<other>" "" SECRET, "" "" none("the built-in providers have no further settings"), "Settings of a provider of one's own.";
+        "leader.ackLoggingFrequency" "zookeeper.leader.ackLoggingFrequency" ANY_INT, "1000" "proposals" ENSEMBLE, "Every how many proposals the latency of acknowledgements is measured; 0 or less is off.";
+    }
+    Area::Audit => {
+        "audit.enable" "zookeeper.audit.enable" BOOL, "false" "" OPERATIONS, "Write an audit log.";
+        "audit.impl.class" "zookeeper.audit.impl.class" class(&["org.apache.zookeeper.audit.Slf4jAuditLogger"]), "org.apache.zookeeper.audit.Slf4jAuditLogger" "" none("the audit log is built in"), "Java class that writes the audit log.";
+    }
+    Area::Debug => {
+        "fsync.warningthresholdms" "zookeeper.fsync.warningthresholdms" long(0), "1000" "ms" WORKS, "A log sync that takes longer is logged.";
+        "" "fsync.warningthresholdms" long(0), "1000" "ms" WORKS, "As the key of this name; the property with the zookeeper prefix wins.";
+        "forceSnapshotSync" "zookeeper.forceSnapshotSync" BOOL, "false" "" ENSEMBLE, "Always send a whole snapshot to a lagging server.";
+        "messageTracker.BufferSize" "zookeeper.messageTracker.BufferSize" ANY_INT, "10" "messages" ENSEMBLE, "Packets between servers remembered for the log.";
+        "messageTracker.Enabled" "zookeeper.messageTracker.Enabled" BOOL, "false" "" ENSEMBLE, "Log the last packets of a server connection that broke.";
+        "pathStats.enabled" "zookeeper.pathStats.enabled" BOOL, "false" "" PATHS, "Sample which paths are used most.";
+        "pathStats.slotCapacity" "zookeeper.pathStats.slotCapacity" ANY_INT, "60" "slots" PATHS, "Slots of that history.";
+        "pathStats.slotDuration" "zookeeper.pathStats.slotDuration" ANY_INT, "15" "s" PATHS, "Length of a slot.";
+        "pathStats.maxDepth" "zookeeper.pathStats.maxDepth" ANY_INT, "6" "levels" PATHS, "Depth of the paths kept.";
+        "pathStats.sampleRate" "zookeeper.pathStats.sampleRate" Kind::Float(0.0, 1.0), "0.1" "ratio" PATHS, "Share of requests sampled.";
+        "pathStats.initialDelay" "zookeeper.pathStats.initialDelay" long(0), "5" "min" PATHS, "Time to the first report.";
+        "pathStats.delay" "zookeeper.pathStats.delay" long(0), "5" "min" PATHS, "Time between reports.";
+        "pathStats.topPathMax" "zookeeper.pathStats.topPathMax" ANY_INT, "20" "paths" PATHS, "Paths of a report.";
+        "testingonly.initialZxid" "zookeeper.testingonly.initialZxid" TEXT, "" "" Status::Refused(TESTS), "Counter a leader starts with.";
+        "test.allowDiscontinuousProposals" "zookeeper.test.allowDiscontinuousProposals" BOOL, "false" "" Status::Refused(TESTS), "Accept gaps between proposals.";
+        "" "zookeeper.controllerPort" PORT, "" "port" none(TESTS), "Port of a test service.";
+    }
+    Area::Jvm => {
+        "jvm.pause.monitor" "" BOOL, "false" "" PAUSES, "Watch for pauses of the virtual machine.";
+        "jvm.pause.warn-threshold.ms" "" long(0), "10000" "ms" PAUSES, "A longer pause is a warning.";
+        "jvm.pause.info-threshold.ms" "" long(0), "1000" "ms" PAUSES, "A longer pause is logged.";
+        "jvm.pause.sleep.time.ms" "" long(1), "500" "ms" PAUSES, "How often pauses are looked for.";
+        "jmx.log4j.disable" "zookeeper.jmx.log4j.disable" BOOL, "false" "" NO_JVM, "Do not register logging beans.";
+        "jmx.log4j.mbean" "zookeeper.jmx.log4j.mbean" TEXT, "log4j:hierarchy=default" "" NO_JVM, "Name of the logging bean.";
+        "" "sun.security.jgss.native" BOOL, "false" "" none("the system's GSS library is always used"), "Java uses the system's GSS library.";
+        "" "jdk.tls.rejectClientInitiatedRenegotiation" BOOL, "true" "" none("TLS renegotiation does not exist here"), "Refuse renegotiation that a TLS client asks for.";
+        "" "com.sun.security.onlyCheckRevocationOfEECert (security property)" BOOL, "false" "" NO_JVM, "Check only the end certificate for revocation.";
+        "" "zookeeper.log.dir" PATH, "" "" SCRIPTS, "Log directory, set by the start script.";
+        "" "zookeeper.log.file" TEXT, "" "" SCRIPTS, "Log file, set by the start script.";
+        "" "env:ZOOCFGDIR" ENV, "= conf beside bin" "" OPERATIONS, "Directory of the configuration.";
+        "" "env:ZOOCFG" ENV, "zoo.cfg" "" OPERATIONS, "Name of the configuration file.";
+        "" "env:ZOO_LOG_DIR" ENV, "= logs beside bin" "" OPERATIONS, "Directory of the log files.";
+        "" "env:ZOO_LOG_FILE" ENV, "= by user and host" "" OPERATIONS, "Name of the log file.";
+        "" "env:ZOOPIDFILE" ENV, "= dataDir/zookeeper_server.pid" "" OPERATIONS, "File with the process id.";
+        "" "env:ZK_SERVER_HEAP" ENV, "1000" "MiB" NO_JVM, "Heap of the server.";
+        "" "env:SERVER_JVMFLAGS" ENV, "" "" WORKS, "Flags of the server; -D properties are taken, others are listed as ignored.";
+        "" "env:JVMFLAGS" ENV, "" "" WORKS, "Flags of server and tools; -D properties are taken, others are listed as ignored.";
+        "" "env:CLIENT_JVMFLAGS" ENV, "" "" SECURITY, "Flags of the tools: their TLS and SASL settings.";
+        "" "env:ZOO_DATADIR_AUTOCREATE_DISABLE" ENV, "" "" WORKS, "Any text means datadir.autocreate=false.";
+        "" "env:JMXPORT" ENV, "" "" NO_JVM, "Port of remote JMX.";
+        "" "env:JMXDISABLE" ENV, "" "" NO_JVM, "Do not enable JMX.";
+        "" "env:JMXLOCALONLY" ENV, "false" "" NO_JVM, "JMX for local users only.";
+    }
+}

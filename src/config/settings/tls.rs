@@ -1,0 +1,136 @@
+//! Settings of TLS, once for clients (`ssl.*`) and once between servers
+//! (`ssl.quorum.*`).
+//!
+//! # Invariants
+//!
+//! * Both sides have the same fields; only their defaults differ.
+
+use std::path::PathBuf;
+
+use super::super::given::Given;
+use super::super::secret::Secret;
+
+/// `ssl.clientAuth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// No certificate is asked for.
+    None,
+    /// A certificate is asked for and verified if it comes.
+    Want,
+    /// Without a verified certificate there is no connection.
+    #[default]
+    Need,
+}
+
+/// `ssl.keyStore.type`, `ssl.trustStore.type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// Java key store.
+    Jks,
+    /// PEM text.
+    Pem,
+    /// PKCS#12.
+    Pkcs12,
+    /// Bouncy Castle FIPS key store.
+    Bcfks,
+}
+
+/// One store of keys or of trusted certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Store {
+    /// `location`.
+    pub location: Option<PathBuf>,
+    /// `password`.
+    pub password: Secret,
+    /// `passwordPath`: a file whose text wins over `password`.
+    pub password_path: Option<PathBuf>,
+    /// `type`; `None` means by the extension of the location.
+    pub kind: Option<StoreKind>,
+}
+
+/// One side of TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSide {
+    /// `protocol`; `None` is the best of TLS 1.3 and 1.2.
+    pub protocol: Option<String>,
+    /// `enabledProtocols`; empty means the protocol alone.
+    pub enabled_protocols: Vec<String>,
+    /// `ciphersuites`; empty means the built-in list.
+    pub ciphersuites: Vec<String>,
+    /// `keyStore.*`.
+    pub key_store: Store,
+    /// `trustStore.*`.
+    pub trust_store: Store,
+    /// `hostnameVerification`.
+    pub hostname_verification: bool,
+    /// `clientHostnameVerification`.
+    pub client_hostname_verification: bool,
+    /// `allowReverseDnsLookup`.
+    pub allow_reverse_dns_lookup: bool,
+    /// `crl`.
+    pub crl: bool,
+    /// `ocsp`.
+    pub ocsp: bool,
+    /// `clientAuth`.
+    pub client_auth: ClientAuth,
+    /// `handshakeDetectionTimeoutMillis`, >= 1.
+    pub handshake_detection_timeout_millis: u32,
+}
+
+impl TlsSide {
+    fn read(given: &Given, prefix: &str) -> Self {
+        let id = |name: &str| format!("{prefix}{name}");
+        let kind = |name: &str| match given.word(&id(name)).as_str() {
+            "JKS" => Some(StoreKind::Jks),
+            "PEM" => Some(StoreKind::Pem),
+            "PKCS12" => Some(StoreKind::Pkcs12),
+            "BCFKS" => Some(StoreKind::Bcfks),
+            _ => None,
+        };
+        let store = |name: &str| Store {
+            location: given.path(&id(&format!("{name}.location"))),
+            password: given.secret(&id(&format!("{name}.password"))).unwrap_or_default(),
+            password_path: given.path(&id(&format!("{name}.passwordPath"))),
+            kind: kind(&format!("{name}.type")),
+        };
+        TlsSide {
+            protocol: given.text(&id("protocol")),
+            enabled_protocols: given.list(&id("enabledProtocols")),
+            ciphersuites: given.list(&id("ciphersuites")),
+            key_store: store("keyStore"),
+            trust_store: store("trustStore"),
+            hostname_verification: given.flag(&id("hostnameVerification")),
+            client_hostname_verification: given.flag(&id("clientHostnameVerification")),
+            allow_reverse_dns_lookup: given.flag(&id("allowReverseDnsLookup")),
+            crl: given.flag(&id("crl")),
+            ocsp: given.flag(&id("ocsp")),
+            client_auth: match given.word(&id("clientAuth")).as_str() {
+                "NONE" => ClientAuth::None,
+                "WANT" => ClientAuth::Want,
+                _ => ClientAuth::Need,
+            },
+            handshake_detection_timeout_millis: given.number(&id("handshakeDetectionTimeoutMillis")),
+        }
+    }
+}
+
+/// TLS towards clients and between servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// `ssl.*`.
+    pub client: TlsSide,
+    /// `ssl.quorum.*`.
+    pub quorum: TlsSide,
+    /// `fips-mode`.
+    pub fips_mode: bool,
+}
+
+impl Tls {
+    pub(super) fn read(given: &Given) -> Self {
+        Tls {
+            client: TlsSide::read(given, "ssl."),
+            quorum: TlsSide::read(given, "ssl.quorum."),
+            fips_mode: given.flag("fips-mode"),
+        }
+    }
+}
