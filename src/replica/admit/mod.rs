@@ -1,0 +1,185 @@
+//! From request to transaction: validation against the tree and everything under way
+//! (`PrepRequestProcessor`).
+//!
+//! # Invariants
+//!
+//! * Order of checks is ZooKeeper's: it decides which error a client sees.
+//! * A failed operation still takes a zxid and leaves an error transaction; one that cannot
+//!   be decoded does not (but a multi does), nor one that finds the disk full.
+//! * Admission changes nothing but [`Outstanding`] and the tracker's closing marks.
+
+mod create;
+mod multi;
+mod update;
+
+use super::changes::{Mark, Outstanding};
+use super::config::ReplicaConfig;
+use super::shared::Store;
+use crate::auth::{Caller, Identities, any_of};
+use crate::error::Code;
+use crate::jute::Reader;
+use crate::proto::{MultiOp, OpCode, Request};
+use crate::session::Tracker;
+use crate::txn::{DIGEST_VERSION, Record, SubTxn, Txn, TxnDigest, TxnHeader, kind};
+use crate::types::{Acl, SessionId, Zxid, mutant, path};
+use bytes::Bytes;
+
+/// What admission looks at, and the one transaction that it makes.
+pub(super) struct Admission<'a> {
+    pub config: &'a ReplicaConfig,
+    pub store: &'a Store,
+    pub sessions: &'a mut Tracker,
+    pub outstanding: &'a mut Outstanding,
+    pub session: SessionId,
+    pub identities: &'a Identities,
+    pub xid: i32,
+    pub zxid: Zxid,
+    pub wall_ms: i64,
+    /// May znodes and data grow? Not on a full disk.
+    pub growth: bool,
+}
+
+/// Why an operation is refused. Names what the observer wants to know beside the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Refusal(pub Code);
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Refusal {
+        Refusal(code)
+    }
+}
+
+/// The disk is full: answered without a transaction, which would itself need room.
+const NO_ROOM: Refusal = Refusal(Code::SystemError);
+
+/// The result of admission.
+pub(super) enum Admitted {
+    /// Log this; an error transaction carries its code in the body.
+    Txn(Record),
+    /// Reply this; no zxid was taken.
+    Refused(Code),
+}
+
+impl Admission<'_> {
+    /// Admits a client's write.
+    pub fn admit(&mut self, op: OpCode, record: &Bytes) -> Admitted {
+        let mut r = Reader::new(record);
+        match (op, Request::decode(op, &mut r)) {
+            (OpCode::Multi, Ok(Request::Multi(ops))) => self.multi(&ops, record),
+            (OpCode::Multi, _) => Admitted::Txn(self.failed(Code::MarshallingError)),
+            (_, Err(_)) => Admitted::Refused(Code::MarshallingError),
+            (_, Ok(request)) => match self.one(&request, record, None) {
+                Ok(SubTxn { kind, txn }) => Admitted::Txn(self.record(kind, txn)),
+                Err(NO_ROOM) => Admitted::Refused(NO_ROOM.0),
+                Err(Refusal(code)) => Admitted::Txn(self.failed(code)),
+            },
+        }
+    }
+
+    /// Admits an operation of the server itself, or of session life.
+    pub fn admit_own(&mut self, kind: i32, txn: Txn) -> Record {
+        self.record(kind, txn)
+    }
+
+    fn record(&self, kind: i32, txn: Txn) -> Record {
+        let digest = self.outstanding.digest().map(|digest| TxnDigest { version: DIGEST_VERSION, digest });
+        Record { header: self.header(kind), txn, digest }
+    }
+
+    fn failed(&self, code: Code) -> Record {
+        Record { header: self.header(kind::ERROR), txn: Txn::Error { err: code.number() }, digest: None }
+    }
+
+    fn header(&self, kind: i32) -> TxnHeader {
+        TxnHeader { client_id: self.session.0, cxid: self.xid, zxid: self.zxid, time: self.wall_ms, kind }
+    }
+
+    /// One operation, alone or as part of a multi (then with the multi's mark).
+    fn one(
+        &mut self,
+        request: &Request<'_>,
+        frame: &Bytes,
+        mark: Option<&mut Mark>,
+    ) -> Result<SubTxn, Refusal> {
+        match request {
+            Request::Create { kind, path, data, acl, flags } => {
+                let new = create::New { kind: *kind, path, data: *data, acl, flags: *flags };
+                self.create(&new, frame, mark)
+            }
+            Request::Delete { path, version } => self.delete(path, *version, mark),
+            Request::SetData { path, data, version } => self.set_data(path, *data, *version, frame, mark),
+            Request::SetAcl { path, acl, version } => self.set_acl(path, acl, *version, mark),
+            Request::Check { path, version } => self.check(path, *version),
+            Request::Reconfig { .. } => self.reconfig(),
+            _ => Err(Code::MarshallingError.into()),
+        }
+    }
+
+    /// `SessionTracker.checkSession`.
+    fn check_session(&self) -> Result<(), Refusal> {
+        match self.sessions.get(self.session) {
+            None => Err(Code::UnknownSession.into()),
+            Some(s) if s.is_closing() => Err(Code::SessionExpired.into()),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller { providers: &self.config.providers, identities: self.identities }
+    }
+
+    fn require(&self, list: &[Acl], bits: i32) -> Result<(), Refusal> {
+        if any_of(list, bits, self.caller()) { Ok(()) } else { Err(Code::NoAuth.into()) }
+    }
+
+    /// On a standalone server reconfiguration is refused as ZooKeeper does.
+    fn reconfig(&self) -> Result<SubTxn, Refusal> {
+        if !self.config.reconfig_enabled {
+            return Err(Code::ReconfigDisabled.into());
+        }
+        self.check_session()?;
+        Err(Code::Unimplemented.into())
+    }
+
+    fn quota(&self, path: &str, bytes: i64, count: i64) -> Result<(), Refusal> {
+        if !self.config.enforce_quota || mutant::on("quota-ignored") {
+            return Ok(());
+        }
+        self.store.tree.quota_check(path, bytes, count).map_err(|_| Refusal(Code::QuotaExceeded))
+    }
+
+    fn may_grow(&self) -> Result<(), Refusal> {
+        if self.growth { Ok(()) } else { Err(NO_ROOM) }
+    }
+}
+
+/// The last slash must exist and the path must not contain NUL; validity is checked later,
+/// after the parent's existence and ACL (`validatePathForCreate`). The root's parent is "".
+fn parent_of(path: &str) -> Result<&str, Refusal> {
+    match path.rfind('/') {
+        Some(at) if !path.contains('\0') => Ok(&path[..at]),
+        _ => Err(Code::BadArguments.into()),
+    }
+}
+
+fn valid(path: &str) -> Result<(), Refusal> {
+    path::validate(path).map_err(|_| Refusal(Code::BadArguments))
+}
+
+/// Expected -1 is any; the next version wraps.
+fn next_version(current: i32, expected: i32) -> Result<i32, Refusal> {
+    if expected != -1 && expected != current {
+        return Err(Code::BadVersion.into());
+    }
+    Ok(current.wrapping_add(1))
+}
+
+/// A client's data, sharing its frame.
+fn share(frame: &Bytes, data: Option<&[u8]>) -> Option<Bytes> {
+    data.map(|d| if d.is_empty() { Bytes::new() } else { frame.slice_ref(d) })
+}
+
+/// Are all parts of a multi writes?
+fn only_writes(ops: &[MultiOp<'_>]) -> bool {
+    !ops.iter().any(|o| matches!(o.op, OpCode::GetData | OpCode::GetChildren))
+}

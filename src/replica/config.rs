@@ -1,0 +1,95 @@
+//! What a node has to know of the configuration.
+//!
+//! # Invariants
+//!
+//! * Resolved once at start: nothing here is looked up by name on the way of a request.
+
+use crate::auth::{DigestAlgorithm, Providers};
+use crate::config::{Settings, settings};
+use crate::tree::TreeConfig;
+use std::time::Duration;
+
+/// Settings of a replica, resolved.
+#[derive(Clone, Debug)]
+pub struct ReplicaConfig {
+    /// Server id in the top byte of session ids (1 on a standalone server, as in ZooKeeper).
+    pub server_id: u8,
+    /// tickTime.
+    pub tick: Duration,
+    /// Smallest session time-out, ms.
+    pub min_session_timeout: i32,
+    /// Largest session time-out, ms.
+    pub max_session_timeout: i32,
+    /// Digests, extended types.
+    pub tree: TreeConfig,
+    /// `enforceQuota`.
+    pub enforce_quota: bool,
+    /// `closeSessionTxn.enabled`.
+    pub close_session_paths: bool,
+    /// `reconfigEnabled`.
+    pub reconfig_enabled: bool,
+    /// Schemes.
+    pub providers: Providers,
+    /// Schemes of which a connection must hold one before it may ask for anything; `None`: not enforced.
+    pub enforced_schemes: Option<Vec<String>>,
+    /// `znode.container.checkIntervalMs`.
+    pub container_interval: Duration,
+    /// Shortest distance of two container or TTL deletes.
+    pub container_spacing: Duration,
+    /// `znode.container.maxNeverUsedIntervalMs`, 0 is never.
+    pub container_never_used_ms: i64,
+}
+
+impl ReplicaConfig {
+    /// Resolves the settings of a standalone server. `hash_seed` is entropy from the edge.
+    pub fn standalone(s: &Settings, hash_seed: u64) -> ReplicaConfig {
+        let tick = u64::try_from(s.session.tick_time).unwrap_or(1).max(1);
+        ReplicaConfig {
+            server_id: 1,
+            tick: Duration::from_millis(tick),
+            min_session_timeout: s.session.min_session_timeout,
+            max_session_timeout: s.session.max_session_timeout,
+            tree: TreeConfig {
+                digest: s.tree.digest_enabled,
+                extended_types: s.tree.extended_types_enabled,
+                emulate_353_ttl: s.tree.emulate_353_ttl_nodes,
+                hash_seed,
+            },
+            enforce_quota: s.tree.enforce_quota,
+            close_session_paths: s.tree.close_session_txn_enabled,
+            reconfig_enabled: s.quorum.reconfig_enabled,
+            providers: providers(s),
+            enforced_schemes: enforced(s),
+            container_interval: Duration::from_millis(u64::from(s.tree.container_check_interval_ms)),
+            container_spacing: Duration::from_millis(
+                60_000 / u64::from(s.tree.container_max_per_minute.max(1)),
+            ),
+            container_never_used_ms: s
+                .tree
+                .container_max_never_used_interval_ms
+                .map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX)),
+        }
+    }
+}
+
+fn providers(s: &Settings) -> Providers {
+    let class = |name: &str| s.auth.auth_providers.values().any(|c| c.ends_with(name));
+    Providers {
+        digest: s.auth.digest_enabled.then_some(match s.auth.digest_alg {
+            settings::DigestAlgorithm::Sha1 => DigestAlgorithm::Sha1,
+            settings::DigestAlgorithm::Sha256 => DigestAlgorithm::Sha256,
+            settings::DigestAlgorithm::Sha512 => DigestAlgorithm::Sha512,
+        }),
+        super_digest: s.auth.super_digest.as_ref().map(|d| d.reveal().into()),
+        x509: s.client.secure_client_port.is_some() || class("X509AuthenticationProvider"),
+        sasl: class("SASLAuthenticationProvider"),
+        skip_acl: s.auth.skip_acl,
+    }
+}
+
+fn enforced(s: &Settings) -> Option<Vec<String>> {
+    if s.auth.session_require_client_sasl_auth {
+        return Some(vec!["sasl".into()]);
+    }
+    s.auth.enforce_auth_enabled.then(|| s.auth.enforce_auth_schemes.clone())
+}

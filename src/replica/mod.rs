@@ -1,0 +1,46 @@
+//! Composes tree, watch, session, auth and zab into one node of the ensemble.
+//!
+//! A request travels: [`accept`] (where its connection lives) answers reads from the
+//! shared tree at once; everything else goes, in order, to the [`Node`], which turns it
+//! into a transaction ([`admit`]), has it logged, applies it once committed, fires the
+//! watches and replies. A standalone server is a node with one voter: what is durable
+//! here is committed.
+//!
+//! # Invariants
+//!
+//! * Replies of one session leave in the order of its requests.
+//! * A read sees every write that its session was answered before it, and none that its
+//!   session sent after it.
+//! * An event of a transaction leaves before any reply that was computed after it.
+//! * Nothing is applied before it is durable; every applied transaction's digest equals
+//!   the one that was computed at admission.
+
+mod accept;
+mod admit;
+mod changes;
+mod config;
+mod conn;
+mod connect;
+mod expiry;
+mod node;
+mod observe;
+mod pipeline;
+mod read;
+mod recovery;
+mod reply;
+mod shared;
+mod snapshot;
+mod watches;
+
+#[cfg(test)]
+mod tests;
+
+pub use accept::{Accepted, accept, accept_connect};
+pub use config::ReplicaConfig;
+pub use conn::{Conn, ConnStats, Outgoing, Phase, Wake};
+pub use node::{Append, Input, Node, Recovered, StorageState};
+pub use observe::{Event, Observe, SessionEvent, Silent};
+pub use pipeline::Request;
+pub use recovery::{DigestDifference, Rebuild};
+pub use shared::{Shared, Store};
+pub use snapshot::SnapshotTask;

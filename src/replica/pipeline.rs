@@ -1,0 +1,121 @@
+//! What is under way between admission and reply, in the one order that counts.
+//!
+//! # Invariants
+//!
+//! * Entries leave in the order in which they came: a read behind a write of its session
+//!   is answered from the state right after that write.
+//! * Transactions stand in zxid order.
+
+use super::conn::Conn;
+use crate::auth::Identities;
+use crate::error::Code;
+use crate::proto::OpCode;
+use crate::txn::Record;
+use crate::types::stages::StageTimes;
+use crate::types::{Instant, Zxid};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A request on its way through the core.
+#[derive(Debug)]
+pub struct Request {
+    /// Where the reply goes.
+    pub(super) conn: Arc<Conn>,
+    pub(super) xid: i32,
+    /// `None`: an op code that no client may send.
+    pub(super) op: Option<OpCode>,
+    /// The bytes behind the header.
+    pub(super) record: Bytes,
+    /// What the connection had proven when the request came.
+    pub(super) identities: Identities,
+    pub(super) received: Instant,
+    pub(super) throttled: bool,
+}
+
+impl Request {
+    /// Where the reply goes.
+    pub fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+
+    /// When its frame was complete.
+    pub fn received(&self) -> Instant {
+        self.received
+    }
+
+    /// It waited too long in front of the node: to be refused in its place. What keeps a
+    /// session alive, or ends it, is never refused for being late: false then.
+    pub fn throttle(&mut self) -> bool {
+        self.throttled = !matches!(self.op, Some(OpCode::Ping | OpCode::CloseSession));
+        self.throttled
+    }
+}
+
+/// Who waits for a transaction.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub conn: Arc<Conn>,
+    pub xid: i32,
+    pub op: OpCode,
+}
+
+/// A transaction that is logged and not yet applied.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub record: Record,
+    /// `None`: the server's own (expiry).
+    pub origin: Option<Origin>,
+    pub stages: StageTimes,
+}
+
+/// One place in the order.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// Applied when its zxid is committed.
+    Txn(Box<Pending>),
+    /// Answered from the tree when everything before it is applied.
+    Read(Request),
+    /// Refused without a transaction.
+    Refused(Request, Code),
+}
+
+/// The queue of what is under way.
+#[derive(Debug, Default)]
+pub(super) struct Pipeline {
+    entries: VecDeque<Entry>,
+    transactions: usize,
+}
+
+impl Pipeline {
+    pub fn push(&mut self, entry: Entry) {
+        if matches!(entry, Entry::Txn(_)) {
+            self.transactions += 1;
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Takes the first entry if it may leave now.
+    pub fn pop_ready(&mut self, committed: Zxid) -> Option<Entry> {
+        match self.entries.front()? {
+            Entry::Txn(p) if p.record.header.zxid > committed => None,
+            _ => {
+                let entry = self.entries.pop_front()?;
+                if matches!(entry, Entry::Txn(_)) {
+                    self.transactions -= 1;
+                }
+                Some(entry)
+            }
+        }
+    }
+
+    /// Everything under way.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Transactions under way.
+    pub fn transactions(&self) -> usize {
+        self.transactions
+    }
+}
