@@ -1,0 +1,103 @@
+//! Takes back transactions that the leader does not know.
+//!
+//! # Invariants
+//!
+//! * Every state that a crash may leave on the way is a beginning of the old history and contains
+//!   all of the new one.
+//! * A truncation that did not complete never reports success.
+
+use super::error::{Result, StorageError};
+use super::log::format::HEADER;
+use super::log::read::SegmentReader;
+use super::mark::{Marks, SegmentMark};
+use super::names::{self, Dirs, LogFile};
+use super::snapshot::find_valid;
+use crate::disk::{Disk, DiskFile, Durable, Synced};
+use crate::limits::SNAPSHOT_CANDIDATES;
+use crate::types::Zxid;
+
+/// Where history is to end.
+struct Cut {
+    log: LogFile,
+    mark: SegmentMark,
+}
+
+/// Removes everything behind `to`.
+pub(super) fn truncate<D: Disk>(
+    disk: &D,
+    dirs: &Dirs,
+    marks: &mut Marks<D>,
+    to: Zxid,
+) -> Result<Durable<Zxid>> {
+    let base = find_valid(disk, &dirs.snap(), SNAPSHOT_CANDIDATES)?.into_iter().find(|s| s.zxid <= to);
+    let Some(base) = base else {
+        return Err(StorageError::unavailable(format!("no snapshot at or below {to} is left to start from")));
+    };
+    let logs = names::logs(disk, &dirs.log())?;
+    let cut = find_cut(disk, &logs, to)?;
+    let last = cut.as_ref().map_or(base.zxid, |c| c.mark.last.max(base.zxid));
+    lower_marks(marks, cut.as_ref(), last)?;
+    // Newest first, each name durable before the next: no crash leaves a hole.
+    for s in names::snapshots(disk, &dirs.snap())?.iter().filter(|s| s.zxid > to) {
+        let _name = remove(disk, &s.path, &dirs.snap())?;
+    }
+    let mut synced = None;
+    for log in logs.iter().rev().filter(|l| cut.as_ref().is_none_or(|c| l.first > c.log.first)) {
+        synced = Some(remove(disk, &log.path, &dirs.log())?);
+    }
+    if let Some(c) = cut {
+        synced = Some(shorten(disk, &c)?);
+    }
+    let synced = match synced {
+        Some(s) => s,
+        None => disk.sync_dir(&dirs.log()).map_err(|e| StorageError::io("cannot sync", &dirs.log(), &e))?,
+    };
+    Ok(Durable::new(last, &synced))
+}
+
+/// The segment that holds the last record at or below `to`, and where that record ends.
+fn find_cut<D: Disk>(disk: &D, logs: &[LogFile], to: Zxid) -> Result<Option<Cut>> {
+    for log in logs.iter().rev().filter(|l| l.first <= to) {
+        let mut reader = SegmentReader::open(disk, &log.path)?;
+        let mut mark =
+            SegmentMark { name: log.first, size: HEADER as u64, sum: 0, first: 0, last: Zxid::ZERO };
+        while let Some(entry) = reader.next_entry()? {
+            if entry.zxid > to {
+                break;
+            }
+            mark.last = entry.zxid;
+            mark.size = reader.position();
+            mark.sum = reader.sum();
+            mark.first = reader.first_checksum().unwrap_or(0);
+        }
+        if mark.first != 0 {
+            return Ok(Some(Cut { log: log.clone(), mark }));
+        }
+    }
+    Ok(None)
+}
+
+fn lower_marks<D: Disk>(marks: &mut Marks<D>, cut: Option<&Cut>, last: Zxid) -> Result<()> {
+    marks.change(|m| {
+        m.segments.retain(|s| cut.is_some_and(|c| s.name < c.log.first));
+        if let Some(c) = cut {
+            m.put(c.mark);
+        }
+        m.floor = last;
+    });
+    // Both copies: the older one must not come back.
+    marks.write(true)?;
+    marks.write(true)
+}
+
+fn remove<D: Disk>(disk: &D, path: &std::path::Path, dir: &std::path::Path) -> Result<Synced> {
+    disk.remove(path).map_err(|e| StorageError::io("cannot remove", path, &e))?;
+    disk.sync_dir(dir).map_err(|e| StorageError::io("cannot sync", dir, &e))
+}
+
+fn shorten<D: Disk>(disk: &D, cut: &Cut) -> Result<Synced> {
+    let path = &cut.log.path;
+    let mut file = disk.open_write(path).map_err(|e| StorageError::io("cannot open", path, &e))?;
+    file.set_len(cut.mark.size).map_err(|e| StorageError::io("cannot cut", path, &e))?;
+    file.sync().map_err(|e| StorageError::io("cannot sync", path, &e))
+}
