@@ -1,0 +1,1 @@
+//! GSSAPI (filled by the security work).

@@ -1,0 +1,1 @@
+//! Quorum and election wire (filled by the ensemble work).

@@ -1,0 +1,196 @@
+//! The core thread: owns the node, takes everything that waits, hands on what came of it.
+//!
+//! # Invariants
+//!
+//! * The clock is read once a batch, and each touched connection is woken once a batch.
+//! * What the node wants logged leaves in zxid order, and nothing else writes the log.
+//! * Few transactions that find the log at rest are written here; the core then waits for the
+//!   disk as their clients do, and what comes meanwhile is the next batch.
+//! * When the storage has failed nothing is served any more: connections are closed, and
+//!   what was not durable is answered by nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::front::Front;
+use super::log::{Log, LogWork};
+use super::queue::{Queue, Taken};
+use super::throttle::RequestThrottle;
+use crate::disk::Disk;
+use crate::driver::Completion;
+use crate::limits::{CORE_TICK_MS, INLINE_APPENDS};
+use crate::net::{Kill, LargeGuard};
+use crate::os::clock;
+use crate::replica::{Append, Conn, Input, Node, StorageState};
+use crate::types::Now;
+
+/// What the core is told.
+pub enum CoreMessage {
+    /// By a connection.
+    Input(Input),
+    /// By a connection: its request, just handed in, takes so much of the budget of large
+    /// requests until everything of it is answered.
+    Large(Arc<Conn>, LargeGuard),
+    /// By the log: what an append achieved.
+    Logged(Completion),
+    /// By the server: finish what is under way, then end.
+    Finish,
+}
+
+/// What the core thread owns.
+pub struct Core<D: Disk> {
+    /// The node.
+    pub node: Node,
+    /// What comes in.
+    pub inbox: Arc<Queue<CoreMessage>>,
+    /// The log.
+    pub log: Arc<Log<D>>,
+    /// The way to the snapshot thread: a snapshot is due.
+    pub snapshots: Arc<Queue<()>>,
+    /// In front of the node.
+    pub throttle: RequestThrottle,
+    /// Where connections are.
+    pub front: Arc<Front>,
+    /// Told once, when the storage has failed, why.
+    pub on_failure: Box<dyn FnMut(String) + Send>,
+}
+
+/// The loop's state beside what it owns.
+struct Run<D: Disk> {
+    core: Core<D>,
+    /// Transactions that the log has and has not written.
+    in_log: u64,
+    large: Vec<(Arc<Conn>, LargeGuard)>,
+    storage: StorageState,
+    finishing: bool,
+    failed: bool,
+}
+
+impl<D: Disk> Core<D> {
+    /// Works until it is told to finish, or the inbox is closed.
+    pub fn run(self) {
+        let mut run = Run {
+            core: self,
+            in_log: 0,
+            large: Vec::new(),
+            storage: StorageState::Good,
+            finishing: false,
+            failed: false,
+        };
+        let mut batch = Vec::new();
+        let mut appends = Vec::new();
+        let mut work = Vec::new();
+        let mut touched = Vec::new();
+        loop {
+            if run.core.inbox.take(&mut batch, Some(run.patience())) == Taken::Closed {
+                return;
+            }
+            let now = clock::now();
+            for message in batch.drain(..) {
+                run.handle(message, now);
+            }
+            run.core.throttle.advance(&mut run.core.node, now);
+            if run.core.node.poll_timeout() <= now.mono {
+                run.core.node.handle_timeout(now);
+            }
+            run.hand_on(&mut appends, &mut work, &mut touched);
+            if run.is_finished() {
+                return;
+            }
+        }
+    }
+}
+
+impl<D: Disk> Run<D> {
+    /// How long nothing has to be done.
+    fn patience(&self) -> Duration {
+        let tick = Duration::from_millis(CORE_TICK_MS);
+        self.core.node.poll_timeout().since(clock::mono()).min(tick)
+    }
+
+    fn handle(&mut self, message: CoreMessage, now: Now) {
+        match message {
+            CoreMessage::Input(input) => self.core.throttle.offer(&mut self.core.node, input, now),
+            CoreMessage::Large(conn, guard) => self.large.push((conn, guard)),
+            CoreMessage::Logged(completion) => self.logged(&completion, now),
+            CoreMessage::Finish => self.finishing = true,
+        }
+    }
+
+    fn logged(&mut self, completion: &Completion, now: Now) {
+        self.in_log = self.in_log.saturating_sub(completion.written.0);
+        if let Some(durable) = &completion.durable {
+            self.core.node.handle_durable(durable, now);
+        }
+        if completion.snapshot_due {
+            self.core.snapshots.push(());
+        }
+        self.storage_is(completion.state);
+    }
+
+    fn storage_is(&mut self, state: StorageState) {
+        if state == self.storage {
+            return;
+        }
+        match state {
+            StorageState::Good => info!("disk: there is room again; everything is served"),
+            StorageState::Full => warn!(
+                "disk: no room for the transaction log; creates and growing writes are refused, \
+                 reads, deletes and closes go on: free some space"
+            ),
+            StorageState::Failed => {}
+        }
+        self.storage = state;
+        self.core.node.handle_storage(state);
+        if state == StorageState::Failed && !self.failed {
+            self.failed = true;
+            let why = self.core.log.failure().unwrap_or_default();
+            error!("{why}");
+            error!("nothing can be promised any more, serving stops");
+            self.core.front.stop();
+            self.core.front.kill_all(Kill::NotServing);
+            (self.core.on_failure)(why);
+        }
+    }
+
+    /// What came of a batch goes to the log and to the connections.
+    fn hand_on(&mut self, appends: &mut Vec<Append>, work: &mut Vec<LogWork>, touched: &mut Vec<Arc<Conn>>) {
+        loop {
+            self.core.node.take_appends(appends);
+            if appends.is_empty() || !self.log_now(appends) {
+                break;
+            }
+        }
+        work.extend(appends.drain(..).map(LogWork::Append));
+        self.core.log.inbox.push_all(work);
+        self.core.node.take_touched(touched);
+        for conn in touched.drain(..) {
+            conn.wake();
+        }
+        if !self.large.is_empty() {
+            self.large.retain(|(conn, _)| conn.in_flight() > 0);
+        }
+    }
+
+    /// Hands transactions to the log; true when they were few and are written already.
+    fn log_now(&mut self, appends: &mut Vec<Append>) -> bool {
+        let at_rest = self.in_log == 0 && self.core.inbox.is_empty();
+        self.in_log += appends.len() as u64;
+        if !at_rest || appends.len() > INLINE_APPENDS {
+            return false;
+        }
+        let Some(completion) = self.core.log.append_now(appends) else { return false };
+        let now = clock::now();
+        self.logged(&completion, now);
+        self.core.throttle.advance(&mut self.core.node, now); // there is room again
+        true
+    }
+
+    /// Nothing is under way, and nothing more may come.
+    fn is_finished(&self) -> bool {
+        let idle = self.core.node.in_process() == 0 && self.core.throttle.is_empty();
+        self.finishing && (idle || self.failed)
+    }
+}

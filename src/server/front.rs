@@ -1,0 +1,291 @@
+//! What stands between client connections and the core: the service behind `net`.
+//!
+//! # Invariants
+//!
+//! * Before the core serves, and after it stopped, connect requests are turned away and
+//!   four-letter words say so; nothing waits for the core to appear.
+//! * Reads are answered here, on the connection's own thread; everything else goes to the
+//!   core in the order in which it came, one hand-over a read of the socket.
+//! * A connection with requests under way is held back while the server has more than
+//!   `globalOutstandingLimit` requests in process.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::core::CoreMessage;
+use super::queue::Queue;
+use super::source::WordSource;
+use super::status::Facts;
+use crate::admin::{FourLetterWords, Whitelist, Word};
+use crate::config::Settings;
+use crate::metrics::Metrics;
+use crate::net::{
+    BlueThrottle, CloseReason, ConnectKind, FirstBytes, Flow, Kill, LargeBudget, NetEvent, Outgoing, Peer,
+    Registry, Service, TaskWaker, Verdict, WordAnswer,
+};
+use crate::os::{clock, entropy};
+use crate::proto::ConnectRequest;
+use crate::replica::{Accepted, Conn, Input, Phase, Shared, Wake, accept};
+use crate::types::{ConnId, Now};
+
+/// What is there once the server serves.
+pub struct Serving {
+    /// The state that connections read.
+    pub shared: Arc<Shared>,
+    /// The way to the core.
+    pub core: Arc<Queue<CoreMessage>>,
+}
+
+/// The service behind the client listeners.
+pub struct Front {
+    serving: OnceLock<Serving>,
+    stopped: AtomicBool,
+    words: FourLetterWords,
+    throttle: Option<Mutex<BlueThrottle>>,
+    large: Option<Arc<LargeBudget>>,
+    outstanding_limit: usize,
+    local_sessions: bool,
+    /// Counters of the whole server.
+    pub metrics: Arc<Metrics>,
+    /// Facts for four-letter words that do not change.
+    pub facts: Facts,
+    /// Connections of the plain port.
+    pub plain: Arc<Registry<Conn>>,
+    /// Connections of the TLS port.
+    pub secure: Arc<Registry<Conn>>,
+}
+
+struct WakeTask(Arc<TaskWaker>);
+
+impl Wake for WakeTask {
+    fn wake(&self) {
+        self.0.wake();
+    }
+}
+
+impl Front {
+    /// A front that does not serve yet.
+    pub fn new(settings: &Settings, metrics: Arc<Metrics>, facts: Facts) -> Front {
+        let client = &settings.client;
+        let registry =
+            || Registry::new(client.max_client_cnxns, client.max_cnxns, client.sessionless_cnxn_timeout);
+        let throttle = BlueThrottle::new(&settings.throttle.connection, clock::mono());
+        let large = settings.throttle.large_request_threshold;
+        Front {
+            serving: OnceLock::new(),
+            stopped: AtomicBool::new(false),
+            words: FourLetterWords::new(Whitelist::new(
+                &settings.fourlw,
+                settings.session.readonlymode_enabled,
+            )),
+            throttle: throttle.map(Mutex::new),
+            large: large.map(|t| Arc::new(LargeBudget::new(t, settings.throttle.large_request_max_bytes))),
+            outstanding_limit: settings.throttle.global_outstanding_limit as usize,
+            local_sessions: settings.session.local_sessions_enabled,
+            metrics,
+            facts,
+            plain: registry(),
+            secure: registry(),
+        }
+    }
+
+    /// From now on requests are served.
+    pub fn serve(&self, serving: Serving) {
+        let first = self.serving.set(serving);
+        debug_assert!(first.is_ok(), "a server begins to serve once");
+    }
+
+    /// From now on nothing is served any more.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    /// What serves, if anything does.
+    pub fn serving(&self) -> Option<&Serving> {
+        self.serving.get().filter(|_| !self.stopped.load(Ordering::Acquire))
+    }
+
+    /// Open client connections.
+    pub fn connections(&self) -> usize {
+        self.plain.len() + self.secure.len()
+    }
+
+    /// Ends all connections.
+    pub fn kill_all(&self, why: Kill) {
+        self.plain.kill_all(why);
+        self.secure.kill_all(why);
+    }
+
+    /// The budget of large requests, where there is one.
+    pub fn large(&self) -> Option<&Arc<LargeBudget>> {
+        self.large.as_ref()
+    }
+
+    /// The chance of an early refusal by the connection throttle.
+    pub fn drop_chance(&self) -> f64 {
+        self.throttle.as_ref().map_or(0.0, |t| t.lock().drop_chance())
+    }
+
+    /// The connections of the port that `conn` came in by.
+    pub fn registry_of(&self, conn: &Conn) -> &Arc<Registry<Conn>> {
+        if conn.secure { &self.secure } else { &self.plain }
+    }
+
+    /// Does the throttle let this connect request pass?
+    fn passes(&self, body: &[u8], now: Now) -> bool {
+        let Some(throttle) = &self.throttle else {
+            self.count(NetEvent::Admitted { deficit: 0 });
+            return true;
+        };
+        let kind = match ConnectRequest::decode(body).map(|r| r.session_id) {
+            Ok(0) | Err(_) if self.local_sessions => ConnectKind::Local,
+            Ok(0) | Err(_) => ConnectKind::Global,
+            Ok(_) => ConnectKind::Renew,
+        };
+        let mut throttle = throttle.lock();
+        let passes = throttle.admit(kind, now.mono, entropy::fraction());
+        if passes {
+            self.count(NetEvent::Admitted { deficit: throttle.deficit() });
+        }
+        passes
+    }
+
+    #[inline]
+    fn hand_on(&self, conn: &Arc<Conn>, body: &[u8], now: Now, batch: &mut Vec<CoreMessage>) -> Verdict {
+        let Some(serving) = self.serving() else {
+            return Verdict::Close(CloseReason::NotServing);
+        };
+        let guard = match self.large.as_ref().map(|large| large.take(body.len())) {
+            Some(None) => {
+                self.count(NetEvent::LargeRejected);
+                return Verdict::Close(CloseReason::LargeRequests);
+            }
+            guard => guard.flatten(),
+        };
+        self.metrics.stats.packets_received.inc();
+        self.metrics.bytes_received_count.add(body.len() as u64 + 4);
+        match accept(&serving.shared, conn, body, now.mono, now, false) {
+            Accepted::Answered => Verdict::Taken,
+            Accepted::ToCore(input) => {
+                batch.push(CoreMessage::Input(input));
+                batch.extend(guard.map(|guard| CoreMessage::Large(Arc::clone(conn), guard)));
+                Verdict::Taken
+            }
+            Accepted::Close(why) => Verdict::Close(CloseReason::Malformed(why)),
+            Accepted::Finish => Verdict::Close(CloseReason::Answered),
+        }
+    }
+}
+
+impl Service for Front {
+    type Client = Conn;
+    type Batch = Vec<CoreMessage>;
+
+    fn now(&self) -> Now {
+        clock::now()
+    }
+
+    fn open(&self, id: ConnId, peer: Peer, waker: &Arc<TaskWaker>) -> Arc<Conn> {
+        let address = SocketAddr::new(peer.ip, peer.port);
+        Conn::new(id, address, peer.secure, clock::now(), Box::new(WakeTask(Arc::clone(waker))))
+    }
+
+    fn first_bytes(&self, bytes: [u8; 4]) -> FirstBytes {
+        match Word::parse(bytes) {
+            Some(word) => FirstBytes::Word(self.words.argument_len(word)),
+            None => FirstBytes::Length,
+        }
+    }
+
+    fn answer_word(&self, conn: &Arc<Conn>, word: [u8; 4], argument: &[u8]) -> WordAnswer {
+        let Some(word) = Word::parse(word) else { return WordAnswer::default() };
+        self.metrics.stats.packets_received.inc();
+        let source = WordSource::new(self, conn);
+        let answer = self.words.answer(word, argument, &source, clock::mono());
+        WordAnswer {
+            bytes: answer.text.into_bytes(),
+            until_sent: answer.permit.map(|permit| Box::new(permit) as Box<dyn Send>),
+        }
+    }
+
+    fn is_serving(&self) -> bool {
+        self.serving().is_some()
+    }
+
+    fn connect(&self, conn: &Arc<Conn>, body: &[u8], now: Now, batch: &mut Vec<CoreMessage>) -> Verdict {
+        if !self.passes(body, now) {
+            return Verdict::Close(CloseReason::Throttled);
+        }
+        self.hand_on(conn, body, now, batch)
+    }
+
+    #[inline]
+    fn request(&self, conn: &Arc<Conn>, body: &[u8], now: Now, batch: &mut Vec<CoreMessage>) -> Verdict {
+        self.hand_on(conn, body, now, batch)
+    }
+
+    fn submit(&self, mut batch: Vec<CoreMessage>) {
+        if let Some(serving) = self.serving() {
+            serving.core.push_all(&mut batch);
+        }
+    }
+
+    #[inline]
+    fn flow(&self, conn: &Conn) -> Flow {
+        let hold = match conn.phase() {
+            Phase::Connecting | Phase::Closed => true,
+            Phase::Fresh => false,
+            Phase::Established => {
+                conn.in_flight() > 0
+                    && self.serving().is_some_and(|s| s.shared.outstanding() > self.outstanding_limit)
+            }
+        };
+        if hold { Flow::Hold } else { Flow::Read }
+    }
+
+    fn outgoing_len(&self, conn: &Conn) -> usize {
+        conn.outgoing_len()
+    }
+
+    fn lend(&self, conn: &Conn, buffer: &mut Vec<u8>) {
+        conn.lend(buffer);
+    }
+
+    fn take_outgoing(&self, conn: &Conn, into: &mut Vec<u8>) -> Outgoing {
+        Outgoing { close_after: conn.take_outgoing(into).close_after }
+    }
+
+    fn session_timeout(&self, conn: &Conn) -> Option<Duration> {
+        conn.session().map(|s| Duration::from_millis(u64::from(s.timeout_ms())))
+    }
+
+    fn is_busy(&self, conn: &Conn) -> bool {
+        conn.in_flight() > 0 || conn.phase() == Phase::Connecting
+    }
+
+    fn closed(&self, conn: &Arc<Conn>, _why: &CloseReason) {
+        if conn.phase() != Phase::Fresh
+            && let Some(serving) = self.serving()
+        {
+            serving.core.push(CoreMessage::Input(Input::Gone { conn: Arc::clone(conn) }));
+        }
+    }
+
+    fn count(&self, event: NetEvent) {
+        let metrics = &self.metrics;
+        match event {
+            NetEvent::Rejected => metrics.connection_rejected.inc(),
+            NetEvent::Dropped => metrics.connection_drop_count.inc(),
+            NetEvent::Expired => metrics.sessionless_connections_expired.inc(),
+            NetEvent::LargeRejected => metrics.large_requests_rejected.inc(),
+            NetEvent::Admitted { deficit } => {
+                metrics.connection_token_deficit.record(i64::try_from(deficit).unwrap_or(i64::MAX));
+                metrics.connection_request_count.inc();
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The snapshot thread: writes snapshots beside traffic, and says when to purge.
+//!
+//! # Invariants
+//!
+//! * A chunk is written only while the log is not at its sync (or after a short wait for
+//!   that), and no faster than [`SNAPSHOT_BYTES_PER_SECOND`].
+//! * A snapshot that fails costs a log line: the log is what promises rest on, and the next
+//!   snapshot is tried when it is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tracing::{debug, error, info};
+
+use super::log::{Log, LogWork};
+use super::queue::{Queue, Taken};
+use crate::disk::Disk;
+use crate::driver::SnapshotJob;
+use crate::limits::{SNAPSHOT_BYTES_PER_SECOND, SNAPSHOT_STEP, SNAPSHOT_YIELD_MS};
+use crate::metrics::Metrics;
+use crate::os::clock;
+use crate::replica::Shared;
+use crate::storage::{Dirs, Result, Rules};
+use crate::types::{Instant, Zxid};
+
+/// What the snapshot thread owns.
+pub struct SnapshotThread<D: Disk> {
+    /// The state.
+    pub shared: Arc<Shared>,
+    /// The medium.
+    pub disk: D,
+    /// Where on it.
+    pub dirs: Dirs,
+    /// How files are written.
+    pub rules: Rules,
+    /// A snapshot is due; several at once are one.
+    pub inbox: Arc<Queue<()>>,
+    /// The log: it purges, and has the disk first.
+    pub log: Arc<Log<D>>,
+    /// The server ends: a snapshot under way is given up.
+    pub ending: Arc<AtomicBool>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// `autopurge.purgeInterval`.
+    pub purge_every: Option<Duration>,
+}
+
+impl<D: Disk> SnapshotThread<D> {
+    /// Works until its inbox is closed. The first purge is at the start, as in ZooKeeper.
+    pub fn run(self) {
+        let mut due = Vec::new();
+        let mut next_purge = self.purge_every.map(|_| clock::mono());
+        loop {
+            if let (Some(at), Some(every)) = (next_purge, self.purge_every)
+                && at <= clock::mono()
+            {
+                self.log.inbox.push(LogWork::Purge);
+                next_purge = Some(clock::mono() + every);
+            }
+            let patience = next_purge.map(|at| at.since(clock::mono()));
+            match self.inbox.take(&mut due, patience) {
+                Taken::Closed => return,
+                Taken::Nothing => continue,
+                Taken::Some => due.clear(),
+            }
+            let begun = clock::mono();
+            match self.snapshot(begun) {
+                Ok(Some((zxid, bytes))) => {
+                    let millis = clock::mono().since(begun).as_millis();
+                    self.metrics.snapshottime.record(i64::try_from(millis).unwrap_or(i64::MAX));
+                    info!(%zxid, bytes, took_ms = millis as u64, "snapshot written");
+                }
+                Ok(None) => debug!("the snapshot under way was given up: the server ends"),
+                Err(why) => {
+                    self.metrics.snapshot_error_count.inc();
+                    error!("{why}; the snapshot is left out, the transaction log goes on");
+                }
+            }
+        }
+    }
+
+    /// Writes one snapshot; its zxid and size, or nothing if the server ends meanwhile.
+    fn snapshot(&self, begun: Instant) -> Result<Option<(Zxid, u64)>> {
+        let mut job = SnapshotJob::begin(&self.shared, &self.disk, &self.dirs.snap(), &self.rules)?;
+        loop {
+            self.let_the_log_go_first();
+            let more = job.step(SNAPSHOT_STEP)?;
+            if !more {
+                break;
+            }
+            if self.ending.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            pace(begun, job.written());
+        }
+        let (zxid, bytes) = (job.zxid(), job.written());
+        let _durable = job.finish()?;
+        Ok(Some((zxid, bytes)))
+    }
+
+    fn let_the_log_go_first(&self) {
+        for _ in 0..SNAPSHOT_YIELD_MS {
+            if !self.log.is_busy() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Sleeps until so many bytes may have been written.
+fn pace(begun: Instant, written: u64) {
+    let allowed_after = Duration::from_millis(written.saturating_mul(1000) / SNAPSHOT_BYTES_PER_SECOND);
+    let ahead = (begun + allowed_after).since(clock::mono());
+    if ahead > Duration::from_millis(1) {
+        std::thread::sleep(ahead);
+    }
+}

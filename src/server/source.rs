@@ -1,0 +1,241 @@
+//! What four-letter words and admin commands are told: [`Source`] over the live server.
+//!
+//! # Invariants
+//!
+//! * The state is held only while it is copied out, or while a bounded text is written:
+//!   applying waits for no client.
+//! * `cons`, `crst` and the connections of `dump` are those of the port that was asked.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::front::Front;
+use crate::admin::{
+    ConfStatus, ConnectionRow, ConnectionSession, DirSizes, ExpirySets, Item, Mode, MonitorStatus,
+    ServerStatus, SessionsStatus, Source, VisitItem, VisitRow, WatchSummary, envi,
+};
+use crate::metrics::{Gauges, Metrics};
+use crate::net::{Flow, Service as _};
+use crate::os::{clock, process};
+use crate::proto::OpCode;
+use crate::replica::{Conn, Phase, Shared};
+use crate::types::{ConnId, SessionId, Zxid};
+
+/// The live server, as a client of one of its ports sees it.
+pub struct WordSource<'a> {
+    front: &'a Front,
+    asking: &'a Conn,
+}
+
+impl<'a> WordSource<'a> {
+    /// What `asking`, a connection, is told.
+    pub fn new(front: &'a Front, asking: &'a Conn) -> WordSource<'a> {
+        WordSource { front, asking }
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        self.front.serving().map(|s| &*s.shared)
+    }
+
+    fn row(&self, conn: &Conn) -> ConnectionRow {
+        let stats = &conn.stats;
+        let reads = conn.id != self.asking.id && self.front.flow(conn) == Flow::Read;
+        let writes = conn.outgoing_len() > 0;
+        let replies = stats.replies.load(Relaxed);
+        let session = conn.session().map(|session| ConnectionSession {
+            id: session.id,
+            last_operation: operation_name(stats.last_op.load(Relaxed)),
+            established_ms: conn.established_ms,
+            timeout_ms: i32::try_from(session.timeout_ms()).unwrap_or(i32::MAX),
+            last_cxid: stats.last_cxid.load(Relaxed),
+            last_zxid: if replies == 0 { -1 } else { stats.last_zxid.load(Relaxed) },
+            last_response_ms: signed(stats.last_response_ms.load(Relaxed)),
+            last_latency: signed(stats.last_latency_ms.load(Relaxed)),
+            min_latency: signed(stats.min_latency_ms.load(Relaxed)),
+            avg_latency: signed(stats.total_latency_ms.load(Relaxed) / replies.max(1)),
+            max_latency: signed(stats.max_latency_ms.load(Relaxed)),
+        });
+        ConnectionRow {
+            peer: conn.peer,
+            interest_ops: u32::from(reads) | u32::from(writes) << 2,
+            outstanding: u64::from(conn.in_flight()),
+            received: stats.received.load(Relaxed),
+            sent: stats.sent.load(Relaxed),
+            session: session.filter(|_| conn.phase() == Phase::Established),
+        }
+    }
+}
+
+/// Sessions by their connections.
+fn sessions_of(shared: &Shared) -> HashMap<ConnId, SessionId> {
+    shared.connections().iter().map(|conn| (conn.id, conn.session_id())).collect()
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// What `cons` calls an operation (`FinalRequestProcessor`'s `lastOp`).
+fn operation_name(op: i32) -> &'static str {
+    use OpCode::*;
+    match OpCode::from_number(op) {
+        Some(Ping) => "PING",
+        Some(CreateSession) => "SESS",
+        Some(Multi) => "MULT",
+        Some(MultiRead) => "MLTR",
+        Some(Create | Create2 | CreateContainer | CreateTtl) => "CREA",
+        Some(Delete | DeleteContainer) => "DELE",
+        Some(SetData) => "SETD",
+        Some(Reconfig) => "RECO",
+        Some(SetAcl) => "SETA",
+        Some(CloseSession) => "CLOS",
+        Some(Sync) => "SYNC",
+        Some(Check) => "CHEC",
+        Some(Exists) => "EXIS",
+        Some(GetData) => "GETD",
+        Some(SetWatches) => "SETW",
+        Some(SetWatches2) => "STW2",
+        Some(AddWatch) => "ADDW",
+        Some(GetAcl) => "GETA",
+        Some(GetChildren | GetChildren2) => "GETC",
+        Some(GetAllChildrenNumber) => "GETACN",
+        Some(CheckWatches) => "CHKW",
+        Some(RemoveWatches) => "REMW",
+        Some(WhoAmI) => "HOMI",
+        Some(GetEphemerals) => "GETE",
+        _ => "NA",
+    }
+}
+
+impl Source for WordSource<'_> {
+    fn serving(&self) -> bool {
+        self.shared().is_some()
+    }
+
+    fn server(&self) -> ServerStatus {
+        let mut status = ServerStatus::of(Mode::Standalone, &self.front.metrics.stats);
+        status.connections = self.front.connections();
+        if let Some(shared) = self.shared() {
+            status.outstanding = shared.outstanding() as u64;
+            let store = shared.store();
+            status.zxid = store.tree.last_zxid();
+            status.node_count = store.tree.node_count() as u64;
+        }
+        status
+    }
+
+    fn conf(&self) -> ConfStatus {
+        self.front.facts.conf()
+    }
+
+    fn dirs(&self) -> DirSizes {
+        self.front.facts.sizes()
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        envi::environment(&process::environment())
+    }
+
+    fn connections(&self, visit: VisitRow<'_>) {
+        for entry in self.front.registry_of(self.asking).all() {
+            if visit(&self.row(&entry.client)).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn sessions(&self) -> SessionsStatus {
+        let now = clock::now();
+        let wall = |ms: u64| now.wall_ms + signed(ms) - signed(now.mono.millis());
+        let sets = self.shared().map(|shared| shared.with_sessions(|tracker| tracker.expiry_sets()));
+        let buckets = sets.unwrap_or_default().into_iter().map(|(at, ids)| (wall(at), ids)).collect();
+        SessionsStatus::Tracker { local: None, global: ExpirySets { buckets } }
+    }
+
+    fn ephemeral_owners(&self) -> usize {
+        self.shared().map_or(0, |shared| shared.store().tree.ephemeral_sessions().count())
+    }
+
+    fn ephemerals(&self, visit: VisitItem<'_>) {
+        let Some(shared) = self.shared() else { return };
+        let owners: Vec<i64> = shared.store().tree.ephemeral_sessions().collect();
+        for owner in owners {
+            if visit(Item::Session(SessionId(owner))).is_break() {
+                return;
+            }
+            let paths: Vec<String> = shared.store().tree.ephemerals(owner).collect();
+            if paths.iter().any(|path| visit(Item::Path(path)).is_break()) {
+                return;
+            }
+        }
+    }
+
+    fn connection_expiry(&self) -> ExpirySets<(SocketAddr, SessionId)> {
+        let now = clock::now();
+        let registry = self.front.registry_of(self.asking);
+        ExpirySets::group(registry.all().iter().map(|entry| {
+            let deadline = signed(registry.deadline_ms(self.front, entry));
+            let at = now.wall_ms + deadline - signed(now.mono.millis());
+            (at, (entry.client.peer, entry.client.session_id()))
+        }))
+    }
+
+    fn watch_summary(&self) -> WatchSummary {
+        let Some(shared) = self.shared() else { return WatchSummary::default() };
+        let sum = shared.with_watches(|watches| watches.summary());
+        WatchSummary { connections: sum.connections, paths: sum.paths, watches: sum.total }
+    }
+
+    fn watches_by_session(&self, visit: VisitItem<'_>) {
+        let Some(shared) = self.shared() else { return };
+        let sessions = sessions_of(shared);
+        let _ = shared.with_watches(|watches| {
+            watches.by_connection().try_for_each(|(conn, paths)| {
+                let Some(session) = sessions.get(&conn) else { return ControlFlow::Continue(()) };
+                visit(Item::Session(*session))?;
+                paths.into_iter().try_for_each(|path| visit(Item::Path(path)))
+            })
+        });
+    }
+
+    fn watches_by_path(&self, visit: VisitItem<'_>) {
+        let Some(shared) = self.shared() else { return };
+        let sessions = sessions_of(shared);
+        let _ = shared.with_watches(|watches| {
+            watches.by_path().try_for_each(|(path, conns)| {
+                visit(Item::Path(path))?;
+                let mut holders = conns.iter().filter_map(|conn| sessions.get(conn));
+                holders.try_for_each(|session| visit(Item::Session(*session)))
+            })
+        });
+    }
+
+    fn digests(&self) -> Vec<(Zxid, u64)> {
+        let Some(shared) = self.shared() else { return Vec::new() };
+        shared.store().tree.digest_log().map(|(zxid, digest)| (zxid, digest as u64)).collect()
+    }
+
+    fn monitor(&self) -> MonitorStatus {
+        MonitorStatus { mode: Mode::Standalone, peer_state: None, observer_master_id: None }
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.front.metrics
+    }
+
+    fn gauges(&self) -> Gauges {
+        super::gauges::gauges(self.front)
+    }
+
+    fn reset_server_stats(&self) {
+        self.front.metrics.reset();
+    }
+
+    fn reset_connection_stats(&self) {
+        for entry in self.front.registry_of(self.asking).all() {
+            entry.client.stats.reset();
+        }
+    }
+}

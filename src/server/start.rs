@@ -1,0 +1,219 @@
+//! From settings to a serving server.
+//!
+//! # Invariants
+//!
+//! * The order: refuse, bind, answer words (not serving), recover, start threads, serve.
+
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::{JoinError, JoinHandle};
+use tracing::{info, warn};
+
+use super::Failure;
+use super::core::Core;
+use super::front::{Front, Serving};
+use super::log::{Log, LogThread};
+use super::observer::Observer;
+use super::queue::Queue;
+use super::snapshots::SnapshotThread;
+use super::status::Facts;
+use super::stop::{Running, VitalThread};
+use super::throttle::RequestThrottle;
+use crate::audit::AuditLog;
+use crate::config::Settings;
+use crate::driver::{self, SnapshotPolicy, Start, Worker};
+use crate::error::ExitCode;
+use crate::limits::BLOCKING_THREADS;
+use crate::metrics::{Metrics, Provider};
+use crate::net::{self, ConnectionLimits, ListenAddress, accept_loop, sweep_loop};
+use crate::os::disk::RealDisk;
+use crate::os::{clock, entropy};
+use crate::replica::{Node, ReplicaConfig};
+use crate::storage::{Dirs, Rules, StorageError};
+use crate::types::version::FULL_VERSION;
+
+/// What this server cannot do yet is said at once, not half done.
+pub fn refuse(settings: &Settings) -> Result<(), Failure> {
+    let refusal = |text: String| Err(Failure::new(ExitCode::Invocation, text));
+    if let Some(why) = settings.quorum.refusal() {
+        return refusal(format!("refused: {why}: keep one voter, or none, in the configuration"));
+    }
+    if settings.client.secure_client_port.is_some() {
+        return refusal("refused: secureClientPort: TLS is not served yet; remove the key".to_owned());
+    }
+    if settings.client.client_port.is_none() {
+        return refusal("config: there is no clientPort; set one, such as clientPort=2181".to_owned());
+    }
+    Ok(())
+}
+
+/// The runtime of connections.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_name("net").max_blocking_threads(BLOCKING_THREADS).enable_all().build()
+}
+
+/// A server that listens and is not serving yet.
+pub struct Starting {
+    settings: Settings,
+    front: Arc<Front>,
+    tasks: Vec<JoinHandle<()>>,
+    failed: UnboundedSender<Failure>,
+    replica: ReplicaConfig,
+    dirs: Dirs,
+}
+
+/// What recovery brought.
+pub type Recovery = Result<Start<RealDisk>, Failure>;
+
+impl Starting {
+    /// Binds the client port and answers what can be answered without serving.
+    pub fn listen(
+        settings: Settings,
+        open_files: Option<u64>,
+        failed: UnboundedSender<Failure>,
+    ) -> Result<Starting, Failure> {
+        let client = &settings.client;
+        let at = ListenAddress {
+            host: client.client_port_address.clone(),
+            port: client.client_port.unwrap_or(0),
+            backlog: client.client_port_listen_backlog,
+        };
+        let listener = net::bind(&at).map_err(|e| cannot_listen(&at, &e))?;
+        let port = listener.local_addr().map(|a| a.port()).ok();
+        let provider = if settings.metrics.prometheus { Provider::Prometheus } else { Provider::Default };
+        let metrics = Arc::new(Metrics::new(provider));
+        let facts = Facts::new(&settings, open_files);
+        facts.bound(port, None);
+        warn_of_few_files(&settings, open_files);
+        let front = Arc::new(Front::new(&settings, metrics, facts));
+        let tasks = open(listener, &settings, &front).map_err(|e| cannot_listen(&at, &e))?;
+        let address = at.host.as_deref().unwrap_or("*");
+        info!(version = FULL_VERSION, address, port, "listening");
+        let replica = ReplicaConfig::standalone(&settings, entropy::seed());
+        let dirs = Dirs::new(&settings.storage.data_dir, &settings.storage.data_log_dir);
+        Ok(Starting { settings, front, tasks, failed, replica, dirs })
+    }
+
+    /// Recovers on a thread that may block.
+    pub fn recovery(&mut self) -> impl Future<Output = Result<Recovery, JoinError>> + use<> {
+        let (dirs, rules, tree) = (self.dirs.clone(), Rules::of(&self.settings.storage), self.replica.tree);
+        let metrics = Arc::clone(&self.front.metrics);
+        info!(data_dir = %dirs.data().display(), data_log_dir = %dirs.data_log().display(), "recovering");
+        tokio::task::spawn_blocking(move || {
+            let begun = clock::mono();
+            let start = driver::start(&RealDisk::new(), &dirs, &rules, tree)
+                .map_err(|e: StorageError| Failure::new(e.exit_code(), e.to_string()))?;
+            let millis = i64::try_from(clock::mono().since(begun).as_millis()).unwrap_or(i64::MAX);
+            metrics.dbinittime.record(millis);
+            metrics.startup_txns_loaded.record(i64::try_from(start.replayed).unwrap_or(i64::MAX));
+            report(&start, millis);
+            Ok(start)
+        })
+    }
+
+    /// Starts the threads; from here on requests are served.
+    pub fn serve(self, start: Start<RealDisk>) -> Result<Running, Failure> {
+        let Starting { settings, front, tasks, failed, replica, dirs } = self;
+        let metrics = Arc::clone(&front.metrics);
+        let audit = settings.audit.enable.then(|| Box::new(AuditLog::to_server_log()) as _);
+        let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit));
+        let node = Node::new(replica, start.recovered, clock::now(), observer);
+        let shared = node.shared();
+        let worker = Worker::new(start.storage, SnapshotPolicy::new(&settings.storage, entropy::seed()));
+        let log = Arc::new(Log::new(worker, Arc::clone(&metrics), settings.storage.clone()));
+        let (inbox, snapshots) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
+        let ending = Arc::new(AtomicBool::new(false));
+        let log_thread = LogThread { log: Arc::clone(&log), core: Arc::clone(&inbox) };
+        let snapshot_thread = SnapshotThread {
+            shared: Arc::clone(&shared),
+            disk: RealDisk::new(),
+            dirs,
+            rules: Rules::of(&settings.storage),
+            inbox: Arc::clone(&snapshots),
+            log: Arc::clone(&log),
+            ending: Arc::clone(&ending),
+            metrics: Arc::clone(&metrics),
+            purge_every: settings.storage.purge_interval.map(|h| Duration::from_secs(3600 * u64::from(h))),
+        };
+        let core = Core {
+            node,
+            inbox: Arc::clone(&inbox),
+            log: Arc::clone(&log),
+            snapshots: Arc::clone(&snapshots),
+            throttle: RequestThrottle::new(&settings.throttle, metrics),
+            front: Arc::clone(&front),
+            on_failure: Box::new(move |why| drop(failed.send(Failure::new(ExitCode::Unexpected, why)))),
+        };
+        let system = |e: io::Error| Failure::new(ExitCode::Unexpected, format!("cannot start a thread: {e}"));
+        let log_thread = VitalThread::spawn("log", move || log_thread.run()).map_err(system)?;
+        let snapshot_thread =
+            VitalThread::spawn("snapshots", move || snapshot_thread.run()).map_err(system)?;
+        let core_thread = VitalThread::spawn("core", move || core.run()).map_err(system)?;
+        front.serve(Serving { shared, core: Arc::clone(&inbox) });
+        info!("serving");
+        let threads = (core_thread, log_thread, snapshot_thread);
+        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads })
+    }
+}
+
+fn cannot_listen(at: &ListenAddress, e: &io::Error) -> Failure {
+    let host = at.host.as_deref().unwrap_or("*");
+    let cure = match e.kind() {
+        io::ErrorKind::AddrInUse => "another process listens there: end it, or change clientPort",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: change clientPort",
+        _ => "clientPortAddress must be an address of this machine",
+    };
+    Failure::new(ExitCode::Unexpected, format!("config: cannot listen on {host}:{}: {e}: {cure}", at.port))
+}
+
+/// Connections, one sweep of idle ones, four-letter words: everything of a listener.
+fn open(listener: TcpListener, settings: &Settings, front: &Arc<Front>) -> io::Result<Vec<JoinHandle<()>>> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let max_frame = settings.limits.jute_maxbuffer;
+    let shared = Arc::new(net::Front {
+        service: Arc::clone(front),
+        registry: Arc::clone(&front.plain),
+        limits: Arc::new(ConnectionLimits { max_frame, large: front.large().cloned() }),
+        secure: false,
+        keep_alive: settings.client.client_tcp_keep_alive,
+    });
+    let accepting = tokio::spawn(accept_loop(listener, Arc::clone(&shared)));
+    Ok(vec![accepting, tokio::spawn(sweep_loop(shared))])
+}
+
+fn warn_of_few_files(settings: &Settings, open_files: Option<u64>) {
+    if let (Some(limit), Some(max)) = (open_files, settings.client.max_cnxns)
+        && limit < u64::from(max) + 64
+    {
+        warn!(
+            limit,
+            maxCnxns = max,
+            "fewer files may be open than connections are allowed; raise LimitNOFILE"
+        );
+    }
+}
+
+/// What recovery found, for the log.
+fn report(start: &Start<RealDisk>, millis: i64) {
+    start.notices.iter().for_each(|notice| info!("{notice}"));
+    for d in &start.differences {
+        warn!(zxid = %d.zxid, recorded = d.recorded, computed = d.computed, "the rebuilt tree's digest differs");
+    }
+    let snapshot = start.snapshot.as_ref().map(|s| s.zxid.to_string());
+    info!(
+        last_zxid = %start.last,
+        snapshot = snapshot.as_deref().unwrap_or("none"),
+        replayed = start.replayed,
+        znodes = start.recovered.tree.node_count(),
+        sessions = start.recovered.sessions.len(),
+        took_ms = millis,
+        "recovered"
+    );
+}

@@ -1,0 +1,1 @@
+//! Key stores, acceptors, connectors (filled by the security work).

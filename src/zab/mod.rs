@@ -1,0 +1,1 @@
+//! Atomic broadcast (filled by the ensemble work).
