@@ -1,0 +1,186 @@
+"""First inputs of the fuzz targets that need some: python3 seeds.py adds them to corpus/<target>/.
+
+Frames, logs and snapshots come from the recordings of real clients and servers in tests/data; texts are written here.
+"""
+
+import hashlib
+import itertools
+import pathlib
+import struct
+import zlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+DATA = HERE.parent / 'data'
+
+
+def add(target, *inputs):
+    folder = HERE / 'corpus' / target
+    folder.mkdir(parents=True, exist_ok=True)
+    for data in inputs:
+        data = data.encode() if isinstance(data, str) else data
+        (folder / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
+
+
+def recorded():
+    """Direction, name and body of every recorded frame."""
+    for path in sorted((DATA / 'wire').glob('*.txt')):
+        head, data = None, b''
+        for line in path.read_text().splitlines() + ['0 > end']:
+            if line.startswith('    '):
+                data += bytes.fromhex(line.strip())
+            elif not line.startswith('#') and not line.endswith('< closed'):
+                if head:
+                    yield head[1], head[2], data
+                head, data = line.split(' ', 3), b''
+
+
+def frames():
+    by_kind = {}
+    for direction, name, frame in recorded():
+        by_kind.setdefault((direction, name), {})[len(frame)] = frame
+    streams = []
+    for (direction, name), found in by_kind.items():
+        some = [frame[4:] for frame in list(found.values())[:6]]
+        streams.append(b''.join(list(found.values())[:3]))
+        if name in ('connect', 'connected'):
+            add('connect', *some, *[body[:n] for body in some[:1] for n in (0, 4, 16, 20, 23, 27, 30, 36)])
+        elif direction == '>':
+            add('request', *some)
+        else:
+            add('reply', *some)
+            if name.startswith('multi'):
+                add('results', *[frame[4:][16:] for frame in found.values()])
+    for size, stream in zip(itertools.cycle((1, 3, 7, 20, 255)), streams):
+        add('frames', bytes([size]) + stream)
+    huge, negative = struct.pack('>i', 201), struct.pack('>i', -1)
+    add('frames', b'\x05' + streams[0] + huge, b'\x01' + streams[1] + negative, b'\x02\0\0\0\0\0\0\0\0', b'')
+
+
+def results():
+    head = lambda kind, done, err: struct.pack('>ibi', kind, done, err)
+    end, text = head(-1, 1, -1), lambda s: struct.pack('>i', len(s)) + s
+    stat = bytes(range(68))
+    parts = {
+        'create': head(1, 0, 0) + text(b'/a'), 'create2': head(15, 0, 0) + text(b'/a') + stat, 'delete': head(2, 0, 0),
+        'set': head(5, 0, 0) + stat, 'check': head(13, 0, 0), 'error': head(-1, 0, -101) + struct.pack('>i', -101),
+        'data': head(4, 0, 0) + text(b'x') + stat, 'null': head(4, 0, 0) + struct.pack('>i', -1) + stat,
+        'children': head(8, 0, 0) + struct.pack('>i', 2) + text(b'a') + text(b'b'),
+    }
+    for a, b in itertools.product(parts.values(), repeat=2):
+        add('results', a + b + end)
+
+
+def entries(log):
+    at = 16
+    while at + 12 < len(log):
+        length = struct.unpack('>i', log[at + 8:at + 12])[0]
+        yield log[at + 12:at + 12 + length]
+        at += 13 + length
+
+
+def part(kind, zxid, data):
+    return struct.pack('>BBH', kind, zxid, len(data)) + data
+
+
+def disk():
+    for folder in sorted((DATA / 'disk').iterdir()):
+        logs, snapshots = [], []
+        for path in sorted(p for p in folder.iterdir() if p.suffix != '.txt'):
+            data, zxid = path.read_bytes(), int(path.name.split('.')[1], 16)
+            if path.name.startswith('log'):
+                own = list(entries(data))
+                add('txn', *own)
+                add('log', data, data + bytes(50), data[:len(data) * 2 // 3], data[:16], data[:300])
+                for n in range(0, len(own), 4):
+                    logs.append((zxid + n, b''.join(bytes([len(e)]) + e for e in own[n:n + 4] if len(e) < 256)))
+                    framed = b''.join(struct.pack('>qi', zlib.adler32(e), len(e)) + e + b'B' for e in own[n:n + 4])
+                    add('log', data[:16] + framed)
+                add('datadir', part(3, zxid, data))
+            else:
+                kind = {'gz': 1, 'snappy': 2}.get(path.suffix[1:], 0)
+                cut = data[:len(data) // 2] + data[-5:]
+                add('snapshot', data, data[:len(data) // 2], data[:len(data) * 9 // 10], cut, data[:100])
+                snapshots.append(part(kind, zxid, data))
+        for zxid, data in logs:
+            add('datadir', part(5, zxid, data))
+        whole = sorted(logs)
+        add('datadir', b''.join(part(5, z, d) for z, d in whole), snapshots[0] + b''.join(part(5, z, d) for z, d in whole[-2:]),
+            snapshots[-1], b''.join(snapshots), snapshots[0] + part(3, 0x1c, b''), snapshots[0] + part(3, 0x1c, b'ZKLG'))
+
+
+def snapshots():
+    """Small plain ones, made by hand."""
+    head = b'ZKSN' + struct.pack('>iq', 2, -1)
+    text = lambda s: struct.pack('>i', len(s)) + s
+    node = lambda path, data: text(path) + data + struct.pack('>q', -1) + bytes(60)
+    bodies = [struct.pack('>ii', 0, 0), struct.pack('>iqii', 1, 5, 4000, 0),
+              struct.pack('>iiqii', 0, 1, 1, 1, 31) + text(b'world') + text(b'anyone')]
+    trees = [b'', node(b'', text(b'')), node(b'', text(b'')) + node(b'/a', text(b'x')) + node(b'/a/b', struct.pack('>i', -1))]
+    for body, tree in itertools.product(bodies, trees):
+        for digest, last in itertools.product((False, True), repeat=2):
+            data = head + body + tree + text(b'/')
+            seal = lambda d: d + struct.pack('>q', zlib.adler32(d)) + text(b'/')
+            data = seal(data)
+            data = seal(data + struct.pack('>qiq', 1, 2, 99)) if digest else data
+            data = seal(data + struct.pack('>q', 1)) if last else data
+            add('snapshot', data)
+            add('datadir', part(0, 1, data))
+
+
+def epochs():
+    for zxid in (0, -1, 1, 1 << 32, 3 << 32 | 7, -1 << 62):
+        for files in (b'', b'3', b'3\x005', b'3\x004\x004', b'5\x003', b'x\x003', b'3\n\x003', b'4294967296\x001', b'-1\x00-1', b' 3\x003'):
+            add('epochs', struct.pack('>q', zxid) + files)
+
+
+def marks():
+    lines = ['number 1\nfloor 5\n', 'number 18446744073709551615\nfloor ff\n', 'number 7\nfloor 100000001\ninstalling 5\n',
+             'number 2\nfloor -1\n', 'number 0\nfloor 0\n']
+    segments = ['', 'log.1 16 00000001 00000000 0\n', 'log.1 900 1234abcd 0000ffff 100000001\nlog.2 65 1 2 3\n', 'log.zz 1 2 3 4\n',
+                'log.1 99999999999999999999 0 0 0\n', ''.join(f'log.{n:x} {n} {n:08x} {n:08x} {n:x}\n' for n in range(1, 90))]
+    for line, segment in itertools.product(lines, segments):
+        text = 'oxkeeper-mark 1\n' + line + segment
+        summed = text + f'sum {zlib.crc32(text.encode()):08x}\n'
+        add('marks', summed, text + '\0' + summed, summed + '\n' * 50)
+    add('marks', '', '\0', 'oxkeeper-mark 2\nsum 00000000\n')
+
+
+def texts():
+    hosts = ['h', 'a.b.c', '127.0.0.1', '[::1]', '::1', 'h:2181', '[fe80::1]:99', 'h:', ':1', 'h:99999', '[x', 'x]', ' h ', '']
+    for a, b in itertools.combinations(hosts, 2):
+        if len(a + b) % 2:
+            add('servers', f'{a},{b}')
+    add('servers', *hosts, 'h/', 'h/a', 'h/a/b', 'h/a/', 'h//a', 'h,g:1/chroot', '/a', 'h/../x', ',,h,,', 'h\u00e9/\u4e2d')
+    roles, clients = ['', ':participant', ':OBSERVER', ':voter'], ['', ';2181', ';h:2181', ';[::1]:2181', ';', ';;', ';x']
+    for (n, host), role, client in itertools.product(enumerate(('h', '[::1]', '10.0.0.1')), roles, clients):
+        add('members', f'{host}:2888:3888{role}{client}')
+        if (n + len(client)) % 3 == 0:
+            add('members', f'server.{n}={host}:2888:3888{role}{client}\nserver.9=b:1:2\ngroup.1={n}:9\nweight.{n}=3\nversion=10000000f\n')
+    add('members', 'h:1:2|g:1:2', 'h:1:2:observer|g:1:2:participant', 'h:1:1', '[h:1:2', 'zoo.cfg.dynamic.100000000', 'group.1=1:2\ngroup.2=2', '')
+    for word in ('ruok', 'isro', 'gtmk', 'stmk', 'conf', 'cons', 'crst', 'srst', 'dirs', 'dump', 'envi', 'stat', 'srvr', 'wchs',
+                 'wchc', 'wchp', 'hash', 'mntr', 'RUOK', 'lead', '\0\0\0-', 'tele'):
+        add('words', word, word + 'ruok, stat', word + '*,srvr')
+    add('words', b'\xff\xf4\xff\xfd', b'\xff\xf4\xff\xfdisro', 'st', '')
+    add('command', 'ls /', 'ls -s -R /a', 'ls /a watch', 'ls -w /', 'get -s /a', 'get /a watch', 'create /a data', 'create -e -s /a x world:anyone:cdrwa',
+        'create -c /a', 'create -t 1000 /a', 'create -t x /a', 'create -s -e -c /a', 'set /a "two words"', "set -s -v 3 /a 'x y'", 'set /a "open',
+        'delete /a', 'delete -v 1 /a', 'delete /a 1', 'deleteall /a', 'deleteall -b 100 /a', 'getAcl -s /a', 'setAcl -R /a world:anyone:r',
+        'setAcl -v 1 /a ip:10.0.0.0/8:rw,digest:u:h=:cdrwa', 'stat -w /a', 'sync /', 'whoami', 'version', 'close', 'quit', 'history', 'redo 3',
+        'connect h:1', 'printwatches on', 'addauth digest u:p', 'addWatch -m PERSISTENT /a', 'removewatches -c -l /a', 'setquota -n 5 /a',
+        'setquota -B 1 -N 2 /a', 'listquota /a', 'delquota -b /a', 'config -c -w', 'reconfig -add server.1=h:1:2;3 -v 5', 'reconfig -remove 1,2',
+        'reconfig -file f', 'getAllChildrenNumber /', 'getEphemerals /', 'nosuch', '', '   ', '-server h:1 ls /', '-timeout', '-r --json get /a',
+        '-waitforconnection -client-configuration f ls', 'ls -x /', 'ls --', 'get -- -a', 'create -e', 'set', 'world:anyone:xyz', 'a:b', 'ip:::1:cdrwa',
+        'digest:a:b:c:rw', '::', ':::', 'world:anyone:cdrwa,sasl:h/x@R:r,auth::a', 'ls\u00a0/', 'ls "" ""')
+
+
+for target in ('flags', 'jaas', 'config', 'names', 'properties'):
+    add(target, '')
+frames()
+results()
+disk()
+snapshots()
+epochs()
+marks()
+texts()
+for folder in sorted((HERE / 'corpus').iterdir()):
+    files = list(folder.iterdir())
+    print(f'{folder.name}: {len(files)} inputs, {sum(f.stat().st_size for f in files)} bytes')
