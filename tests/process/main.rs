@@ -1,0 +1,12 @@
+//! The binary as a process: start, refusal, signals, kill -9, unfriendly clients.
+//!
+//! # Invariants
+//!
+//! * Every server listens on loopback, on a free port, in a directory of its own.
+
+mod clients;
+mod crash;
+mod lifecycle;
+#[path = "../support/mod.rs"]
+mod support;
+mod wire;
