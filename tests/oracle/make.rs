@@ -4,12 +4,17 @@
 //! * What servers answer before they look at earlier requests stands alone: auth, sasl, op codes that
 //!   do not exist, impossible frames, and everything where authentication is enforced. Only
 //!   closeSession ends a burst, because it keeps the order.
+//! * Nothing goes out behind a setACL before its answer is in: the reference checks it against the old
+//!   list, Oxkeeper against the new one (row 21 of `security/differences.md`).
 
 use super::pilot::LONG;
 use super::record::Record;
 use super::rng::Rng;
 use super::script::{Connect, Finale, Frame, SLOTS, Script, Step};
 use super::values::{self, USERS, World};
+
+/// Op code of setACL.
+const SET_ACL: i32 = 7;
 
 /// What kind of server the scripts are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +75,11 @@ impl Maker {
         if slot < 2 || self.profile == Profile::Enforced {
             steps.push(self.auth(slot, "digest", USERS[slot % USERS.len()].as_bytes()));
         }
+    }
+
+    /// Are ACLs looked at?
+    fn checks_acls(&self) -> bool {
+        self.profile != Profile::Open
     }
 
     /// May several requests be under way at once?
@@ -246,7 +256,8 @@ impl Maker {
         ]);
         let mut frames = Vec::new();
         if op == -11 && self.pipelines() {
-            frames.extend((0..self.rng.below(3)).map(|_| self.request()));
+            let count = self.rng.below(3);
+            frames = self.requests(count);
         }
         let record = match op {
             13 => Record::default().string(Some(b"/a")).int(-1),
@@ -268,7 +279,19 @@ impl Maker {
             false => 1,
             true => self.rng.weighted(&[(55, 1), (20, 2), (15, 4), (10, 8)]),
         };
-        Step::Burst { slot, frames: (0..count).map(|_| self.request()).collect() }
+        Step::Burst { slot, frames: self.requests(count) }
+    }
+
+    /// At most `count` requests that go out together; nothing follows a setACL.
+    fn requests(&mut self, count: usize) -> Vec<Frame> {
+        let mut frames = Vec::with_capacity(count);
+        while frames.len() < count {
+            frames.push(self.request());
+            if self.checks_acls() && frames.last().is_some_and(|f| f.op == SET_ACL) {
+                break;
+            }
+        }
+        frames
     }
 
     /// What setquota does for `/a` or `/a/b`, and a use of it.
