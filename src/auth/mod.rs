@@ -11,7 +11,9 @@
 mod acl;
 mod digest;
 mod ip;
+pub mod reason;
 pub mod rules;
+pub mod sasl;
 
 pub use acl::{Caller, Fixup, all_of, any_of, fix_up, masked};
 pub use digest::{DigestAlgorithm, generate as generate_digest};
