@@ -12,6 +12,7 @@ pub mod cache;
 pub mod dirs;
 pub mod fourlw;
 pub mod java;
+pub mod kdc;
 pub mod ox;
 pub mod ports;
 pub mod process;

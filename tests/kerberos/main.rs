@@ -1,0 +1,9 @@
+//! Kerberos with a real KDC: what the acceptor takes and what it refuses, and why.
+//!
+//! # Invariants
+//! * Every test has a realm of its own; none reads the machine's Kerberos configuration.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod realm;
