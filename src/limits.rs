@@ -271,3 +271,19 @@ pub const FLUSH_MS: u64 = 1500;
 
 /// The process has ended this long after SIGTERM whatever hangs, ms.
 pub const LAST_RESORT_MS: u64 = 9000;
+
+// Logins.
+
+/// Longest SASL token that is looked at, bytes: tickets with the authorization data of Active
+/// Directory reach 48 KiB. A longer one is refused (SASL_TOO_LONG).
+pub const SASL_TOKEN: usize = 64 << 10;
+
+/// Largest keytab that is read, bytes; a key takes about 100.
+pub const KEYTAB_BYTES: usize = 1 << 20;
+
+/// Threads on which logins are computed, at most: one does more than 10,000 a second.
+pub const GSS_THREADS: usize = 4;
+
+/// Steps of logins that wait for a thread; further ones are turned away (SASL_BUSY), so
+/// that a storm of logins costs at most the memory of so many tokens.
+pub const GSS_QUEUE: usize = 1024;

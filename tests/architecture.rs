@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("driver", &["replica", "storage", "tree", "disk", "txn"]),
     ("os", &["disk"]),
     ("tls", &["os"]),
-    ("kerberos", &["os"]),
+    ("kerberos", &["os", "auth"]),
     ("client", &["proto", "jute", "tls", "kerberos"]),
     ("net", &["proto", "peer", "jute", "tls", "kerberos", "replica", "os", "admin", "metrics"]),
     ("admin", &["metrics", "os"]),
@@ -50,7 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "server", "client", "storage", "tree", "replica", "os", "disk", "txn", "proto", "jute", "net",
-            "admin", "metrics", "audit", "session",
+            "admin", "metrics", "audit", "session", "kerberos",
         ],
     ),
 ];

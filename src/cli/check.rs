@@ -83,7 +83,7 @@ impl Report {
             findings: loaded.findings,
             keys: loaded.keys,
             ignored_flags: loaded.ignored_flags,
-            jaas: loaded.jaas.as_ref().map(describe_jaas).unwrap_or_default(),
+            jaas: loaded.jaas.as_deref().map(describe_jaas).unwrap_or_default(),
         }
     }
 

@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::configuration::ConfigArgs;
 use crate::config::{EXIT_BAD_CONFIG, Findings, Loaded, Severity};
+use crate::kerberos::use_krb5_conf;
 use crate::os::log::{Format, LogFile, LogOptions, install};
 use crate::server;
 
@@ -52,6 +53,10 @@ impl ServeArgs {
 
 /// Runs `oxkeeper serve`; returns the exit code.
 pub fn run(args: &ServeArgs) -> i32 {
+    // Before the first thread: the Kerberos library is told its krb5.conf by the environment alone.
+    let loaded = args.config.load();
+    let krb5_conf = loaded.settings.as_ref().and_then(|settings| settings.auth.krb5_conf.as_deref());
+    let chosen = krb5_conf.map_or(Ok(()), use_krb5_conf);
     let log = match install(&args.log_options()) {
         Ok(log) => log,
         Err(why) => {
@@ -59,7 +64,13 @@ pub fn run(args: &ServeArgs) -> i32 {
             return EXIT_BAD_CONFIG;
         }
     };
-    let code = serve(args.config.load());
+    let code = match chosen {
+        Ok(()) => serve(loaded),
+        Err(why) => {
+            error!("{why}");
+            EXIT_BAD_CONFIG
+        }
+    };
     log.flush();
     code
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::limits::CONFIG_MAX_BYTES;
 
@@ -36,7 +37,7 @@ pub struct Loaded {
     /// JVM flags that mean nothing here.
     pub ignored_flags: Vec<IgnoredFlag>,
     /// The JAAS file, if one is named and readable.
-    pub jaas: Option<Jaas>,
+    pub jaas: Option<Arc<Jaas>>,
     /// Data directory and log directory, whatever else is wrong.
     pub directories: Option<(PathBuf, PathBuf)>,
 }
@@ -65,7 +66,7 @@ pub fn load(request: &Request, files: &dyn Files) -> Loaded {
     loader.members(request, &collected.raws, &mut settings);
     loader.my_id(&mut settings);
     rules::check_all(&loader.given, &mut settings, &mut loader.out.findings);
-    loader.jaas(&collected, &settings);
+    loader.jaas(&collected, &mut settings);
     loader.mark_wrong();
     if !loader.out.findings.has_errors() {
         loader.out.settings = Some(settings);
@@ -300,7 +301,7 @@ impl Loader<'_> {
     }
 
     /// The JAAS file, if one is named.
-    fn jaas(&mut self, collected: &Collected, settings: &Settings) {
+    fn jaas(&mut self, collected: &Collected, settings: &mut Settings) {
         const KEY: &str = "java.security.auth.login.config";
         let Some(path) = &settings.auth.login_config else { return };
         let named = self.given.place(KEY).cloned().unwrap_or_default();
@@ -324,7 +325,8 @@ impl Loader<'_> {
         match parse_jaas(&text, &property) {
             Ok(jaas) => {
                 rules::check_jaas(&jaas, settings, &Place::whole(&source), findings);
-                self.out.jaas = Some(jaas);
+                settings.jaas = Some(Arc::new(jaas));
+                self.out.jaas.clone_from(&settings.jaas);
             }
             Err(bad) => {
                 let what = format!("expected {}", bad.what);

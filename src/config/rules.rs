@@ -250,10 +250,8 @@ pub fn check_jaas(jaas: &Jaas, settings: &Settings, place: &Place, findings: &mu
             Module::Digest => {}
             Module::Kerberos | Module::IbmKerberos => {
                 let kerberos = module.kerberos().unwrap_or_default();
-                let service = kerberos.principal.as_deref().unwrap_or_default();
-                if !service.contains('/') {
-                    let what = "the principal has no host part: SASL stays off";
-                    findings.warn(&place, name, what, "write zookeeper/host@REALM");
+                if kerberos.principal.is_none() {
+                    findings.warn(&place, name, "no principal", "write principal=\"zookeeper/host@REALM\"");
                 }
                 if kerberos.keytab.as_deref().is_some_and(|k| !Path::new(k).is_absolute()) {
                     findings.warn(&place, name, "a relative keytab path", "write an absolute path");

@@ -1,1 +1,29 @@
-//! GSSAPI (filled by the security work).
+//! Kerberos and SASL: the one room with foreign code.
+//!
+//! The core sees tokens and results; everything that talks to MIT's libraries, to keytabs and to replay caches is
+//! here. [`server`] takes the tokens of clients on threads of [`pool`].
+//!
+//! # Invariants
+//!
+//! * `unsafe` is in the FFI files alone, each block with its reason.
+//! * The environment of the running server is never changed; keytabs and caches are named to the library directly.
+//! * Nothing here lets anybody in because something went wrong.
+
+mod acceptor;
+pub mod config;
+mod der;
+mod errors;
+mod ffi;
+pub mod keytab;
+mod mechanism;
+mod names;
+pub mod pool;
+pub mod refused;
+pub mod server;
+mod skew;
+mod store;
+mod token;
+
+pub use acceptor::GssapiConfig;
+pub use errors::KerberosError;
+pub use ffi::use_krb5_conf;

@@ -6,4 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acceptor;
+mod client;
+mod inside;
+mod outage;
 mod realm;

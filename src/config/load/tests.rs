@@ -329,7 +329,12 @@ fn the_jaas_file_is_read_and_checked() {
     let warned = |jaas: &str| texts(&run(jaas), Severity::Warning).join("\n");
     assert!(warned("Client { a.B required; };").contains("no section Server"));
     assert!(warned("Server { a.B required; };").contains("not built in"));
-    assert!(warned(&format!("Server {{ {module} principal=\"zk\"; }};")).contains("no host part"));
+    assert!(warned(&format!("Server {{ {module}; }};")).contains("no principal"));
+    assert_eq!(
+        warned(&format!("Server {{ {module} principal=\"zk\"; }};")),
+        "",
+        "a name without host is one, too"
+    );
     let what = "/c/jaas.conf:1: expected a login module or } (correct the JAAS file)";
     assert_eq!(texts(&run("Server {"), Severity::Error), [what]);
     assert!(texts(&load_text(&zoo), Severity::Error)[0].contains("there is no file /c/jaas.conf"));

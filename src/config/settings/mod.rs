@@ -26,8 +26,10 @@ pub use server::{Client, Compression, ConnectionThrottle, Limits, Session, Stora
 pub use tls::{ClientAuth, Store, StoreKind, Tls, TlsSide};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::given::Given;
+use super::jaas::Jaas;
 pub use super::secret::Secret;
 
 /// Everything the configuration says, ready to be read by the rooms above.
@@ -59,6 +61,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Members of the ensemble and everything between them.
     pub quorum: Quorum,
+    /// The JAAS file (`java.security.auth.login.config`), if one is named.
+    pub jaas: Option<Arc<Jaas>>,
     /// Keys that no table knows, by their system property (`zookeeper.x`), as
     /// ZooKeeper keeps them. Their values may be anything: not for printing.
     pub properties: BTreeMap<String, Secret>,
@@ -81,6 +85,7 @@ impl Settings {
             audit: Audit::read(given),
             tls: Tls::read(given),
             quorum: Quorum::read(given),
+            jaas: None,
             properties: BTreeMap::new(),
         }
     }

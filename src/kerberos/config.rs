@@ -1,0 +1,167 @@
+//! From the configuration to what clients may log in with.
+//!
+//! The server's section of the JAAS file (`sasl.serverconfig`, `Server` unless set) has the login module; without
+//! such a section the keys `kerberos.keytab` and `kerberos.principal` of zoo.cfg say the same in fewer words.
+//!
+//! # Invariants
+//!
+//! * Pure: no file is read here; the JAAS file came with the settings.
+//! * What is wrong is named with its file and line. A server that demands logins does not start without a way to log
+//!   in.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::acceptor::GssapiConfig;
+use super::errors::KerberosError;
+use super::server::{Meters, Names, SaslServerConfig};
+use crate::config::Settings;
+use crate::config::jaas::{Jaas, LoginModule, Module, Section};
+
+/// The replay cache in the data directory: it must survive a restart and belong to this server alone.
+const REPLAY_CACHE: &str = "krb5.rcache2";
+
+/// What clients may log in with; nothing at all if nothing is configured.
+///
+/// # Errors
+///
+/// [`KerberosError`] of the configuration: a section without login module, without keytab or principal, or none at
+/// all where logins are demanded.
+pub fn of(
+    settings: &Settings,
+    names: Names,
+    meters: Arc<dyn Meters>,
+) -> Result<SaslServerConfig, KerberosError> {
+    let auth = &settings.auth;
+    let mut config = SaslServerConfig { gssapi: None, names, meters };
+    let replay_cache = Some(settings.storage.data_dir.join(REPLAY_CACHE));
+    let file = auth.login_config.as_deref().unwrap_or(Path::new("JAAS file"));
+    let section = settings.jaas.as_ref().and_then(|jaas| jaas.section(&auth.sasl_serverconfig));
+    match (section, &settings.jaas) {
+        (Some(section), _) => {
+            let place = Place { file, section };
+            let module = place.module()?;
+            match module.module() {
+                Module::Kerberos | Module::IbmKerberos => {
+                    config.gssapi = Some(place.gssapi(module, replay_cache)?);
+                }
+                Module::Digest => {}
+                Module::Other => {
+                    let what = place
+                        .says(module.line, &format!("the login module {} is not built in", module.class));
+                    return Err(KerberosError::config(what, "use Krb5LoginModule or DigestLoginModule"));
+                }
+            }
+        }
+        (None, Some(jaas)) if demanded(settings) => {
+            return Err(missing(file, &auth.sasl_serverconfig, jaas));
+        }
+        (None, _) => {}
+    }
+    Ok(config)
+}
+
+/// Whether sessions without a SASL login are of no use here.
+fn demanded(settings: &Settings) -> bool {
+    let auth = &settings.auth;
+    let enforced = auth.enforce_auth_schemes.iter().any(|scheme| scheme == "sasl");
+    auth.session_require_client_sasl_auth || (auth.enforce_auth_enabled && enforced)
+}
+
+fn missing(file: &Path, name: &str, jaas: &Jaas) -> KerberosError {
+    let had: Vec<String> = jaas.sections.iter().map(|s| format!("{} (line {})", s.name, s.line)).collect();
+    let had = if had.is_empty() { "no section".to_owned() } else { had.join(", ") };
+    let what = format!("{} has no section {name}, and logins are demanded; it has {had}", file.display());
+    KerberosError::config(what, format!("add a section {name}, or set sasl.serverconfig to one of them"))
+}
+
+/// A section of the JAAS file, for messages about it.
+struct Place<'a> {
+    file: &'a Path,
+    section: &'a Section,
+}
+
+impl<'a> Place<'a> {
+    fn says(&self, line: usize, what: &str) -> String {
+        format!("{}:{line}: section {}: {what}", self.file.display(), self.section.name)
+    }
+
+    /// The login module that counts: the first.
+    fn module(&self) -> Result<&'a LoginModule, KerberosError> {
+        self.section.modules.first().ok_or_else(|| {
+            let what = self.says(self.section.line, "no login module");
+            KerberosError::config(what, "add Krb5LoginModule or DigestLoginModule")
+        })
+    }
+
+    fn gssapi(
+        &self,
+        module: &LoginModule,
+        replay_cache: Option<std::path::PathBuf>,
+    ) -> Result<GssapiConfig, KerberosError> {
+        let kerberos = module.kerberos().unwrap_or_default();
+        let lacks = |what: &str, cure: &str| KerberosError::config(self.says(module.line, what), cure);
+        let principal = kerberos.principal.filter(|p| p != "*").ok_or_else(|| {
+            lacks(
+                "no principal",
+                "add principal=\"zookeeper/host@REALM\"; its first part is the service's name",
+            )
+        })?;
+        let keytab = kerberos.keytab.ok_or_else(|| {
+            let cure = match module.module() {
+                Module::IbmKerberos => "add useKeytab=\"file:/path/to/keytab\" and credsType=both",
+                _ => "add useKeyTab=true and keyTab=\"/path/to/keytab\"; a server cannot accept with a ticket cache",
+            };
+            lacks("no keytab", cure)
+        })?;
+        Ok(GssapiConfig { keytab, principal, replay_cache })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::server::NoMeters;
+    use super::*;
+    use crate::config::jaas::parse_jaas;
+    use std::path::PathBuf;
+
+    fn of_jaas(text: &str, demanded: bool) -> Result<SaslServerConfig, String> {
+        let mut settings = Settings::default();
+        settings.storage.data_dir = PathBuf::from("/data");
+        settings.auth.login_config = Some(PathBuf::from("/etc/jaas.conf"));
+        settings.auth.session_require_client_sasl_auth = demanded;
+        settings.jaas = Some(Arc::new(parse_jaas(text, &|_| None).unwrap()));
+        of(&settings, Arc::new(|_, name| Ok(name.to_owned())), Arc::new(NoMeters)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn both_vendors_forms_say_the_same() {
+        let sun = "Server {\n com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true\n \
+                   keyTab=\"/etc/zk.keytab\" storeKey=true principal=\"zookeeper/zk1@R\"; };";
+        let ibm = "Server { com.ibm.security.auth.module.Krb5LoginModule required\n \
+                   useKeytab=\"file:///etc/zk.keytab\" credsType=both principal=\"zookeeper/zk1@R\"; };";
+        let read = of_jaas(sun, true).unwrap().gssapi;
+        assert_eq!(read, of_jaas(ibm, true).unwrap().gssapi);
+        let replay_cache = Some(PathBuf::from("/data/krb5.rcache2"));
+        let (keytab, principal) = (PathBuf::from("/etc/zk.keytab"), "zookeeper/zk1@R".to_owned());
+        assert_eq!(read, Some(GssapiConfig { keytab, principal, replay_cache }));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_line() {
+        let module = "com.sun.security.auth.module.Krb5LoginModule required";
+        let says = |text: &str, demanded| of_jaas(text, demanded).err().unwrap_or_default();
+        let no_principal = says(&format!("Server {{\n\n {module} useKeyTab=true keyTab=\"/k\"; }};"), false);
+        assert!(no_principal.contains("/etc/jaas.conf:3: section Server: no principal;"), "{no_principal}");
+        let no_keytab =
+            says(&format!("Server {{ {module} useTicketCache=true principal=\"zk@R\"; }};"), false);
+        assert!(no_keytab.contains(":1: section Server: no keytab; add useKeyTab=true"), "{no_keytab}");
+        let other = format!("\nQuorumServer {{ {module}; }};");
+        assert_eq!(says(&other, false), "", "a JAAS file for the quorum alone is fine");
+        let wanted =
+            "has no section Server, and logins are demanded; it has QuorumServer (line 2); add a section";
+        assert!(says(&other, true).contains(wanted), "{}", says(&other, true));
+        assert!(says("Server { my.Module required; };", false).contains("my.Module is not built in"));
+        assert!(says("Server { };", false).contains("no login module"));
+    }
+}

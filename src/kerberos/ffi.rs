@@ -1,0 +1,222 @@
+//! The calls into MIT's libraries that no crate wraps, and the one variable that they read.
+//!
+//! # Invariants
+//!
+//! * Every `unsafe` block says why it is sound; what leaves this file is safe to use in any order and on any thread.
+//! * Nothing here changes the environment once a second thread exists.
+//! * No pointer of C outlives the call that it was made for, but for credentials, which libgssapi's [`Cred`] owns.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_uint};
+use std::path::Path;
+use std::ptr;
+
+use libgssapi::credential::Cred;
+use libgssapi::error::{Error, MajorFlags};
+use libgssapi_sys as sys;
+use zeroize::Zeroizing;
+
+use super::errors::KerberosError;
+use super::token::Encrypted;
+
+/// 1.2.840.113554.1.2.2, the Kerberos 5 mechanism.
+const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+/// GSS_S_FAILURE in the field of routine errors.
+const FAILURE: u32 = 13 << 16;
+
+/// Acquires a credential that accepts for every key of a keytab.
+///
+/// `store` names the keytab (`keytab`) and the replay cache (`rcache`); nothing is taken from the environment.
+///
+/// # Errors
+///
+/// What libgssapi says; a value with a NUL byte in it is a plain failure.
+pub(super) fn acceptor(store: &[(&'static CStr, String)]) -> Result<Cred, Error> {
+    let values = store.iter().map(|(_, value)| CString::new(value.as_str())).collect::<Result<Vec<_>, _>>();
+    let values = values.map_err(|_| Error { major: MajorFlags::from_bits_retain(FAILURE), minor: 0 })?;
+    let mut elements: Vec<_> = store
+        .iter()
+        .zip(&values)
+        .map(|((key, _), value)| sys::gss_key_value_element_desc { key: key.as_ptr(), value: value.as_ptr() })
+        .collect();
+    let count = u32::try_from(elements.len()).unwrap_or(0);
+    let set = sys::gss_key_value_set_desc { count, elements: elements.as_mut_ptr() };
+    let length = u32::try_from(KERBEROS.len()).unwrap_or(0);
+    let mut mechanism = sys::gss_OID_desc { length, elements: KERBEROS.as_ptr().cast_mut().cast() };
+    let mut mechanisms = sys::gss_OID_set_desc { count: 1, elements: &mut mechanism };
+    let (mut minor, mut cred): (u32, sys::gss_cred_id_t) = (0, ptr::null_mut());
+    // SAFETY: every pointer is to a live local of the type that gss_acquire_cred_from (gssapi_ext.h) takes, or
+    // null where it allows null (name, mechanisms and lifetime found). It reads the store and the mechanisms and
+    // copies what it keeps; it writes `minor` and `cred` alone.
+    let major = unsafe {
+        sys::gss_acquire_cred_from(
+            &mut minor,
+            ptr::null_mut(),
+            u32::MAX,
+            &mut mechanisms,
+            sys::GSS_C_ACCEPT as c_int,
+            &set,
+            &mut cred,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        )
+    };
+    if major != sys::GSS_S_COMPLETE {
+        return Err(Error { major: MajorFlags::from_bits_retain(major), minor });
+    }
+    // SAFETY: `cred` was made by the call above, nothing else knows it, and it is handed over once.
+    Ok(unsafe { Cred::from_c(cred) })
+}
+
+/// Key usages of RFC 4120, 7.5.1.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Usage {
+    /// The encrypted part of a ticket.
+    Ticket = 2,
+    /// The authenticator of an AP-REQ.
+    Authenticator = 11,
+}
+
+/// Decrypts with a key; `None` if the key is another one or the bytes were changed.
+pub(super) fn decrypt(key: &[u8], usage: Usage, data: &Encrypted<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let magic = 0;
+    let length = c_uint::try_from(data.cipher.len()).ok()?;
+    let mut plain = Zeroizing::new(vec![0; data.cipher.len()]);
+    let key = Keyblock {
+        magic,
+        enctype: data.enctype,
+        length: c_uint::try_from(key.len()).ok()?,
+        contents: key.as_ptr().cast_mut(),
+    };
+    let ciphertext = Data { magic, length, data: data.cipher.as_ptr().cast_mut().cast() };
+    let input = EncData { magic, enctype: data.enctype, kvno: 0, ciphertext };
+    let mut output = Data { magic, length, data: plain.as_mut_ptr().cast() };
+    CONTEXT.with(|context| {
+        let context = context.as_ref()?;
+        // SAFETY: the structures are krb5_keyblock, krb5_enc_data and krb5_data of krb5.h field by field, and point to
+        // slices that live through the call with their true lengths. krb5_c_decrypt reads key and input (its
+        // prototype has both const, their bytes included) and writes at most `output.length` bytes to `output.data`,
+        // which `plain` owns; it then sets the length. The context belongs to this thread alone.
+        let code = unsafe { krb5_c_decrypt(context.0, &key, usage as i32, ptr::null(), &input, &mut output) };
+        (code == 0).then_some(())
+    })?;
+    plain.truncate(usize::try_from(output.length).ok()?);
+    Some(plain)
+}
+
+/// Makes libkrb5 read this krb5.conf, as Java does with `java.security.krb5.conf`.
+///
+/// libkrb5 knows no other way than its environment variable for the calls of GSSAPI, so this is for the start of
+/// the process.
+///
+/// # Errors
+///
+/// If other threads exist already: then the environment is left alone.
+pub fn use_krb5_conf(path: &Path) -> Result<(), KerberosError> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    if threads != 1 {
+        let what = format!("krb5.conf cannot be chosen any more: the process has {threads} threads");
+        return Err(KerberosError::bug(what));
+    }
+    // SAFETY: changing the environment is sound while no other thread can read it. The kernel has just listed the
+    // threads of this process and there is one, this one; it starts no other between that line and this.
+    #[allow(clippy::disallowed_methods)] // the rule is about threaded processes; this one is not, see above
+    unsafe {
+        std::env::set_var(OsStr::new("KRB5_CONFIG"), path);
+    }
+    Ok(())
+}
+
+#[repr(C)]
+struct Keyblock {
+    magic: i32,
+    enctype: i32,
+    length: c_uint,
+    contents: *mut u8,
+}
+
+#[repr(C)]
+struct Data {
+    magic: i32,
+    length: c_uint,
+    data: *mut c_char,
+}
+
+#[repr(C)]
+struct EncData {
+    magic: i32,
+    enctype: i32,
+    kvno: c_uint,
+    ciphertext: Data,
+}
+
+/// krb5_context, opaque.
+#[repr(C)]
+struct RawContext([u8; 0]);
+
+#[link(name = "krb5")]
+unsafe extern "C" {
+    fn krb5_init_context(context: *mut *mut RawContext) -> i32;
+    fn krb5_free_context(context: *mut RawContext);
+}
+
+#[link(name = "k5crypto")]
+unsafe extern "C" {
+    fn krb5_c_decrypt(
+        context: *mut RawContext,
+        key: *const Keyblock,
+        usage: i32,
+        cipher_state: *const Data,
+        input: *const EncData,
+        output: *mut Data,
+    ) -> i32;
+}
+
+/// A context of libkrb5 that belongs to one thread.
+struct Context(*mut RawContext);
+
+impl Context {
+    fn new() -> Option<Context> {
+        let mut context = ptr::null_mut();
+        // SAFETY: krb5_init_context writes a pointer to a new context, or leaves it null and returns a code.
+        let code = unsafe { krb5_init_context(&mut context) };
+        (code == 0 && !context.is_null()).then_some(Context(context))
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: the context was made by krb5_init_context and is freed here alone, once.
+        unsafe { krb5_free_context(self.0) }
+    }
+}
+
+thread_local! {
+    /// Contexts of libkrb5 must not be shared between threads.
+    static CONTEXT: Option<Context> = Context::new();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_encrypted_with_the_key_is_not_decrypted() {
+        for (enctype, length) in [(18, 32), (17, 16), (20, 32), (23, 16), (4711, 3), (18, 0)] {
+            for size in [0, 1, 15, 16, 28, 64, 1000] {
+                let data = Encrypted { enctype, kvno: None, cipher: &vec![5; size] };
+                assert!(decrypt(&vec![7; length], Usage::Ticket, &data).is_none(), "{enctype} {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_of_a_threaded_process_is_left_alone() {
+        let other = std::thread::spawn(std::thread::park);
+        let before = std::env::var_os("KRB5_CONFIG");
+        assert!(use_krb5_conf(Path::new("/nowhere/krb5.conf")).is_err());
+        assert_eq!(std::env::var_os("KRB5_CONFIG"), before);
+        other.thread().unpark();
+        other.join().unwrap();
+    }
+}
