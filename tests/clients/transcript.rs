@@ -113,7 +113,11 @@ fn without_port(output: &str, port: u16) -> String {
     let mut masked = String::with_capacity(output.len());
     for (n, part) in output.split(&address_end).enumerate() {
         if n > 0 {
-            masked.push_str(if part.starts_with(|c: char| c.is_ascii_digit()) { &address_end } else { ":PORT" });
+            masked.push_str(if part.starts_with(|c: char| c.is_ascii_digit()) {
+                &address_end
+            } else {
+                ":PORT"
+            });
         }
         masked.push_str(part);
     }
