@@ -30,6 +30,44 @@ pub const MULTI_OPS: usize = 200_000;
 /// Length of a session password, bytes.
 pub const PASSWORD_LENGTH: usize = 16;
 
+// Logins.
+
+/// Longest SASL token of a client, bytes; past it SASL_TOO_LONG. Tickets with the authorization data of
+/// Active Directory reach 48 KiB.
+pub const SASL_TOKEN_MAX: usize = 64 << 10;
+
+/// How long a connection that was refused at the end of its exchange is kept before it is closed, ms: a
+/// client that believes itself logged in comes back at once.
+pub const LATE_REFUSAL_MS: u64 = 1000;
+
+/// Refused logins that an address may have in a row before its tokens are not looked at any more; then the
+/// connection is closed, which sends a client to another server.
+pub const REFUSALS_IN_A_ROW: f64 = 200.0;
+
+/// Refused logins that are forgiven in a second.
+pub const REFUSALS_FORGIVEN: f64 = 50.0;
+
+/// Addresses whose refusals are remembered; beyond, the most forgiven ones are forgotten first.
+pub const REFUSAL_SOURCES: usize = 4096;
+
+/// How often sessions without a login are looked through, ms.
+pub const WITHOUT_LOGIN_SWEEP_MS: u64 = 250;
+
+// Names.
+
+/// Longest Kerberos name, and longest short name that a rule may make of one, bytes; past it
+/// NAME_SHAPE or NAME_NO_RULE. Host names end at 255, and so do realms in practice.
+pub const PRINCIPAL_MAX: usize = 1024;
+
+/// Longest `security.auth_to_local`, bytes: hundreds of rules. Past it the start is refused.
+pub const AUTH_TO_LOCAL_BYTES: usize = 64 << 10;
+
+/// Most rules of `security.auth_to_local`; past it the start is refused. Each is tried at a login.
+pub const AUTH_TO_LOCAL_RULES: usize = 512;
+
+/// Largest compiled pattern of a rule, bytes; past it the start is refused. Usual ones take a few KiB.
+pub const NAME_PATTERN_BYTES: usize = 64 << 10;
+
 // Metrics and administration.
 
 /// Threads that count in cells of their own; further threads share one set of

@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "server",
         &[
             "net", "tls", "kerberos", "os", "admin", "metrics", "audit", "driver", "replica", "storage",
-            "tree", "session", "watch", "txn", "disk", "proto",
+            "tree", "session", "watch", "txn", "disk", "proto", "auth",
         ],
     ),
     (

@@ -10,7 +10,9 @@
 
 mod acl;
 mod digest;
+pub mod enforce;
 mod ip;
+pub mod names;
 pub mod reason;
 pub mod rules;
 pub mod sasl;
@@ -18,7 +20,10 @@ pub mod sasl;
 pub use acl::{Caller, Fixup, all_of, any_of, fix_up, masked};
 pub use digest::{DigestAlgorithm, generate as generate_digest};
 
+use crate::limits::QUOTED_INPUT;
 use crate::types::Id;
+use reason::Reason;
+use sasl::{Login, Mechanism, Refusal};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -38,6 +43,17 @@ pub struct Providers {
     pub sasl: bool,
     /// `skipACL=yes`.
     pub skip_acl: bool,
+    /// `superUser` and `superUser.*`.
+    pub super_users: Vec<String>,
+    /// `letAnySaslUserDoX`: this id in an ACL matches every SASL user.
+    pub any_sasl_user: Option<String>,
+    /// `acl.compare.shortName`: ids of scheme `sasl` are compared by their first component, within the
+    /// default realm. Ids of other realms still match as a whole.
+    pub short_names: bool,
+    /// The default realm of krb5.conf, for `short_names`.
+    pub default_realm: Option<String>,
+    /// `ensemble` is registered; the names it takes, or `None` for any (`ensembleAuthName` is not set).
+    pub ensemble: Option<Option<Vec<String>>>,
 }
 
 impl std::fmt::Debug for Providers {
@@ -48,32 +64,65 @@ impl std::fmt::Debug for Providers {
             .field("x509", &self.x509)
             .field("sasl", &self.sasl)
             .field("skip_acl", &self.skip_acl)
-            .finish()
+            .field("super_users", &self.super_users)
+            .field("any_sasl_user", &self.any_sasl_user)
+            .field("short_names", &self.short_names)
+            .field("ensemble", &self.ensemble)
+            .finish_non_exhaustive()
     }
 }
 
 /// What an auth packet led to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AuthOutcome {
-    /// These identities are added.
+    /// These identities are added; there may be none.
     Added(Vec<Id>),
-    /// Refused: AUTHFAILED, then the connection closes. The text says why, without the secret.
-    Failed(&'static str),
+    /// Refused: AUTHFAILED, then the connection closes.
+    Failed(Refusal),
+    /// The connection closes without an answer, so that the client tries another server.
+    Closed(Refusal),
 }
 
 impl Providers {
-    /// Handles an auth packet of a client at `peer`.
-    pub fn authenticate(&self, scheme: &str, auth: &[u8], peer: IpAddr) -> AuthOutcome {
+    /// Handles an auth packet of a client at `peer` that has proven `held`.
+    pub fn authenticate(&self, scheme: &str, auth: &[u8], peer: IpAddr, held: &[Id]) -> AuthOutcome {
+        let failed = |reason, why: &str| AuthOutcome::Failed(Refusal::new(reason, why));
         match scheme {
             "digest" => match self.digest {
                 Some(algorithm) => AuthOutcome::Added(self.digest_identities(algorithm, auth)),
-                None => AuthOutcome::Failed("the digest scheme is disabled"),
+                None => failed(Reason::AuthScheme, "DigestAuthenticationProvider.enabled=false"),
             },
             "ip" => AuthOutcome::Added(vec![address_identity(peer)]),
-            "x509" if self.x509 => AuthOutcome::Failed("no client certificate on this connection"),
-            "sasl" if self.sasl => AuthOutcome::Failed("sasl identities come from the SASL exchange alone"),
-            _ => AuthOutcome::Failed("no such scheme here"),
+            // The certificate's name was added when the connection was accepted.
+            "x509" if self.x509 && held.iter().any(|id| id.scheme == "x509") => {
+                AuthOutcome::Added(Vec::new())
+            }
+            "x509" if self.x509 => failed(Reason::AuthRefused, "no client certificate on this connection"),
+            "sasl" if self.sasl => {
+                failed(Reason::AuthRefused, "sasl identities come from the SASL exchange alone")
+            }
+            "ensemble" => match &self.ensemble {
+                Some(names) => ensemble(names.as_deref(), auth),
+                None => failed(Reason::AuthScheme, "the ensemble scheme is not registered"),
+            },
+            _ => failed(Reason::AuthScheme, "no such scheme here"),
         }
+    }
+
+    /// Everything that a login proves: its id, and `super` for a super user.
+    pub fn login_identities(&self, login: &Login) -> Vec<Id> {
+        let mut ids = vec![Id::new("sasl", login.id.as_str())];
+        if self.is_super_user(login) {
+            ids.push(Id::new("super", ""));
+        }
+        ids
+    }
+
+    /// Is whoever logged in named by `superUser`? An entry with a realm is a full principal and means a
+    /// Kerberos login; one without is a DIGEST-MD5 user. Mapped names play no part.
+    fn is_super_user(&self, login: &Login) -> bool {
+        let kerberos = login.mechanism == Mechanism::Gssapi;
+        self.super_users.iter().any(|entry| *entry == login.principal && entry.contains('@') == kerberos)
     }
 
     fn digest_identities(&self, algorithm: DigestAlgorithm, auth: &[u8]) -> Vec<Id> {
@@ -94,13 +143,14 @@ impl Providers {
             "digest" => self.digest.is_some(),
             "x509" => self.x509,
             "sasl" => self.sasl,
+            "ensemble" => self.ensemble.is_some(),
             _ => false,
         }
     }
 
     /// Does holding an identity of this scheme count as being authenticated (the `auth` scheme's expansion)?
     pub fn authenticates(&self, scheme: &str) -> bool {
-        scheme != "ip" && self.knows(scheme)
+        !matches!(scheme, "ip" | "ensemble") && self.knows(scheme)
     }
 
     /// Is `id` well formed for the scheme, so that an ACL may name it?
@@ -111,7 +161,7 @@ impl Providers {
         match scheme {
             "digest" => digest::valid(id),
             "ip" => ip::valid(id),
-            "sasl" => valid_sasl(id),
+            "sasl" => names::valid_acl_id(id),
             "x509" => valid_x500(id),
             _ => false,
         }
@@ -124,9 +174,25 @@ impl Providers {
         }
         match scheme {
             "ip" => ip::matches(held, wanted),
-            "digest" | "sasl" | "x509" => held == wanted,
+            "sasl" => self.sasl_matches(held, wanted),
+            "digest" | "x509" => held == wanted,
             _ => false,
         }
+    }
+
+    fn sasl_matches(&self, held: &str, wanted: &str) -> bool {
+        held == wanted
+            || held == names::SUPER
+            || self.any_sasl_user.as_deref() == Some(wanted)
+            || self.short_names && self.same_short_name(held, wanted)
+    }
+
+    /// Have both ids the same first component, and no realm or the default one?
+    fn same_short_name(&self, held: &str, wanted: &str) -> bool {
+        let at_home = |realm: Option<&str>| realm.is_none() || realm == self.default_realm.as_deref();
+        let (held, held_realm) = names::short_and_realm(held);
+        let (wanted, wanted_realm) = names::short_and_realm(wanted);
+        !held.is_empty() && held == wanted && at_home(held_realm) && at_home(wanted_realm)
     }
 
     /// The name that whoAmI shows: the user part of a digest, the whole id otherwise.
@@ -143,19 +209,19 @@ pub fn address_identity(peer: IpAddr) -> Id {
     Id::new("ip", ip::java_text(peer))
 }
 
-/// A Kerberos name: primary, optionally instance and realm (`KerberosName`'s pattern).
-fn valid_sasl(id: &str) -> bool {
-    let (name, realm) = match id.split_once('@') {
-        Some((name, realm)) => (name, Some(realm)),
-        None => (id, None),
-    };
-    let mut parts = name.split('/');
-    let primary = parts.next().unwrap_or_default();
-    let instance = parts.next();
-    !primary.is_empty()
-        && instance != Some("")
-        && parts.next().is_none()
-        && realm.is_none_or(|r| !r.is_empty() && !r.contains(['@', '/']))
+/// The ensemble scheme checks that the client means this ensemble (`EnsembleAuthenticationProvider`). It
+/// proves nothing about the client.
+fn ensemble(names: Option<&[String]>, auth: &[u8]) -> AuthOutcome {
+    let Some(names) = names.filter(|_| !auth.is_empty()) else { return AuthOutcome::Added(Vec::new()) };
+    let said = String::from_utf8_lossy(auth);
+    if names.iter().any(|name| *name == said) {
+        return AuthOutcome::Added(Vec::new());
+    }
+    let said: String = said.chars().take(QUOTED_INPUT).collect();
+    AuthOutcome::Closed(Refusal::new(
+        Reason::AuthRefused,
+        format!("the client looks for the ensemble {said:?}"),
+    ))
 }
 
 /// An X.500 name, shallowly: attribute=value pairs. The certificate work refines it.
@@ -164,49 +230,4 @@ fn valid_x500(id: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn providers() -> Providers {
-        let digest = Some(DigestAlgorithm::Sha1);
-        Providers {
-            digest,
-            super_digest: Some("super:UdxDQl4f9v5oITwcAsO9bmWgHSI=".into()),
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn a_super_digest_adds_super_beside_the_digest() {
-        let p = providers();
-        let who = "127.0.0.1".parse().unwrap();
-        match p.authenticate("digest", b"super:test", who) {
-            AuthOutcome::Added(ids) => {
-                assert!(ids.iter().any(|i| i.scheme == "digest" && i.id.starts_with("super:")));
-            }
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(
-            p.authenticate("ip", b"10.0.0.1", who),
-            AuthOutcome::Added(vec![Id::new("ip", "127.0.0.1")])
-        );
-        for scheme in ["world", "auth", "super", "sasl", "x509", "nope", ""] {
-            assert!(matches!(p.authenticate(scheme, b"x", who), AuthOutcome::Failed(_)), "{scheme}");
-        }
-    }
-
-    #[test]
-    fn nothing_secret_is_printed() {
-        assert!(!format!("{:?}", providers()).contains("Udx"));
-    }
-
-    #[test]
-    fn kerberos_names() {
-        for good in ["hdfs", "hdfs/h1", "hdfs@R", "hdfs/h1@R"] {
-            assert!(valid_sasl(good), "{good}");
-        }
-        for bad in ["", "/h", "a/", "a/b/c@R", "a@", "@R"] {
-            assert!(!valid_sasl(bad), "{bad}");
-        }
-    }
-}
+mod tests;

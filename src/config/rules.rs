@@ -91,6 +91,7 @@ fn check_access(given: &Given, settings: &mut Settings, findings: &mut Findings)
         }
     }
     check_enforced(given, auth, findings);
+    check_required_login(given, auth, findings);
     if auth.super_digest.as_ref().is_some_and(|d| !d.reveal().contains(':')) {
         let id = "DigestAuthenticationProvider.superDigest";
         findings.warn(
@@ -118,6 +119,35 @@ fn check_access(given: &Given, settings: &mut Settings, findings: &mut Findings)
     }
 }
 
+/// Where a login is required nothing may let anybody through without one.
+fn check_required_login(given: &Given, auth: &Auth, findings: &mut Findings) {
+    let required = if auth.session_require_client_sasl_auth {
+        "sessionRequireClientSASLAuth"
+    } else if auth.enforce_auth_enabled && auth.enforce_auth_schemes.iter().any(|s| s == "sasl") {
+        "enforce.auth.enabled"
+    } else {
+        return;
+    };
+    if auth.login_config.is_none() && auth.kerberos_keytab.is_none() {
+        let cure = "name a JAAS file with a Server section (java.security.auth.login.config), or set kerberos.keytab";
+        findings.error(
+            &at(given, required),
+            required,
+            "sessions must log in by SASL, but the server has no login",
+            cure,
+        );
+    }
+    for (id, on) in [
+        ("allowSaslFailedClients", auth.allow_sasl_failed_clients),
+        ("letAnySaslUserDoX", auth.let_any_sasl_user_do_x.is_some()),
+    ] {
+        if on {
+            let what = format!("contradicts {required}, which lets nobody through without a login");
+            findings.error(&at(given, id), id, what, "remove one of the two");
+        }
+    }
+}
+
 /// `enforce.auth.*`: every scheme has to be there (`AuthenticationHelper`).
 fn check_enforced(given: &Given, auth: &Auth, findings: &mut Findings) {
     if !auth.enforce_auth_enabled || auth.session_require_client_sasl_auth {
@@ -133,7 +163,8 @@ fn check_enforced(given: &Given, auth: &Auth, findings: &mut Findings) {
             "ip" => true,
             "digest" => auth.digest_enabled || has("DigestAuthenticationProvider"),
             "x509" => has("X509AuthenticationProvider"),
-            "sasl" => has("SASLAuthenticationProvider"),
+            // Java's key registers the scheme, and so does a keytab of our own key.
+            "sasl" => has("SASLAuthenticationProvider") || auth.kerberos_keytab.is_some(),
             _ => false,
         };
         if !there {

@@ -220,7 +220,12 @@ fn zookeepers_rules_are_errors() {
         &with("enforce.auth.enabled=true\nenforce.auth.schemes=digest,sasl"),
         "no provider for the scheme sasl",
     );
-    stops(&with("sessionRequireClientSASLAuth=true"), "refused: not yet");
+    stops(&with("sessionRequireClientSASLAuth=true"), "the server has no login");
+    let required = "kerberos.keytab=/k\nenforce.auth.enabled=true\nenforce.auth.schemes=sasl\n";
+    for contradiction in ["allowSaslFailedClients=true", "letAnySaslUserDoX=x"] {
+        stops(&with(&format!("{required}{contradiction}")), "contradicts enforce.auth.enabled");
+    }
+    assert_eq!(errors(&with(required)), Vec::<String>::new());
     stops(&with("secureClientPort=2281"), "refused: not yet: served by the security work");
     stops(&with("a=\\u12"), "a broken \\u escape");
 }

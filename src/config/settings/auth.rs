@@ -76,6 +76,20 @@ pub struct Auth {
     pub kerberos_min_re_login_time_ms: u64,
     /// `security.auth_to_local`: rules from principal to short name.
     pub auth_to_local: String,
+    /// `kerberos.keytab`: keys of the server's own login, where there is no JAAS file.
+    pub kerberos_keytab: Option<PathBuf>,
+    /// `kerberos.principal`: the server's own principal, or its first component alone.
+    pub kerberos_principal: Option<String>,
+    /// `sessionsWithoutLogin.maxPerSource`.
+    pub without_login_per_source: u32,
+    /// `sessionsWithoutLogin.max`.
+    pub without_login_max: u32,
+    /// `sessionsWithoutLogin.timeoutMs`.
+    pub without_login_timeout_ms: u32,
+    /// `sessionsWithoutLogin.maxBytes`.
+    pub without_login_bytes: u32,
+    /// `kerberos.allowedRealms`: realms whose names are taken; empty: the default realm and those that rules name.
+    pub kerberos_allowed_realms: Vec<String>,
     /// `requireKerberosConfig`.
     pub require_kerberos_config: bool,
 }
@@ -115,6 +129,13 @@ impl Auth {
             kerberos_remove_realm_from_principal: given.flag("kerberos.removeRealmFromPrincipal"),
             kerberos_min_re_login_time_ms: given.long("kerberos.minReLoginTimeMs"),
             auth_to_local: given.word("security.auth_to_local"),
+            kerberos_keytab: given.path("kerberos.keytab"),
+            kerberos_principal: given.text("kerberos.principal"),
+            without_login_per_source: given.number("sessionsWithoutLogin.maxPerSource"),
+            without_login_max: given.number("sessionsWithoutLogin.max"),
+            without_login_timeout_ms: given.number("sessionsWithoutLogin.timeoutMs"),
+            without_login_bytes: given.number("sessionsWithoutLogin.maxBytes"),
+            kerberos_allowed_realms: given.list("kerberos.allowedRealms"),
             require_kerberos_config: given.flag("requireKerberosConfig"),
         }
     }
