@@ -16,6 +16,7 @@ use super::decisions;
 use super::gauges::{GAUGES, Gauges};
 use super::histogram::Past;
 use super::kinds::{Detail, Summary};
+use super::logins;
 use super::table::Metrics;
 use super::window::Marks;
 
@@ -65,6 +66,7 @@ pub(super) fn families_since(metrics: &Metrics, gauges: &Gauges, base: &Marks) -
         all.push(family(name, MetricType::SUMMARY, samples.collect()));
     }
     all.push(decision_family(metrics));
+    all.extend(login_families(metrics));
     all.retain(|family| !family.get_metric().is_empty());
     all
 }
@@ -78,6 +80,26 @@ fn decision_family(metrics: &Metrics) -> MetricFamily {
         sample
     });
     family(decisions::NAME, MetricType::COUNTER, samples.collect())
+}
+
+/// Our own series of logins: by mechanism, by reason of refusal, and two numbers.
+fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
+    let labelled = |name: &str, key: &str, counts: Vec<(&str, u64)>| {
+        let samples = counts.into_iter().map(|(value, count)| {
+            let mut sample = Metric::from_label(vec![label(&key, &value)]);
+            sample.set_counter(counted(count as f64));
+            sample
+        });
+        family(name, MetricType::COUNTER, samples.collect())
+    };
+    let bare_digests = metrics.logins.bare_digests().map(|n| counter(n as f64, None));
+    let without_login = metrics.logins.without_login().map(|n| gauge(n as f64, None));
+    vec![
+        labelled(logins::LOGINS, "mechanism", metrics.logins.logins()),
+        labelled(logins::REFUSALS, "reason", metrics.logins.refusals()),
+        family(logins::BARE_DIGESTS, MetricType::COUNTER, bare_digests.into_iter().collect()),
+        family(logins::WITHOUT_LOGIN, MetricType::GAUGE, without_login.into_iter().collect()),
+    ]
 }
 
 fn gauge_families(gauges: &Gauges) -> Vec<MetricFamily> {

@@ -16,6 +16,7 @@
 //! | [`gauges`] | the gauges: name, meaning |
 //! | [`stats`] | the numbers of `srvr` |
 //! | [`decisions`] | decisions by operation and outcome (our own series) |
+//! | [`logins`] | logins and refusals (our own series) |
 //! | [`mntr`], [`exposition`] | the two texts |
 //! | [`window`] | the exposition with quantiles of the last minutes |
 //! | [`absent`] | what ZooKeeper has and this server cannot have |
@@ -33,6 +34,7 @@ pub mod exposition;
 pub mod gauges;
 mod histogram;
 pub mod kinds;
+pub mod logins;
 pub mod mntr;
 pub mod sets;
 mod slots;
@@ -44,6 +46,7 @@ pub use decisions::DecisionCounts;
 pub use exposition::exposition;
 pub use gauges::{GaugeSet, Gauges, ProcessGauges, Value};
 pub use kinds::{Counter, Detail, Reading, Summary};
+pub use logins::LoginCounts;
 pub use sets::{CounterSet, SummarySet, top_namespace};
 pub use stats::{BufferSizes, BufferStats, ServerStats};
 pub use table::{Kind, Metrics, Provider, Row};

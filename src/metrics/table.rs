@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::decisions::DecisionCounts;
 use super::kinds::{Counter, Detail, SUMMARY_CELLS, Summary};
+use super::logins::LoginCounts;
 use super::sets::{CounterSet, SummarySet};
 use super::slots::Pool;
 use super::stats::ServerStats;
@@ -83,6 +84,8 @@ macro_rules! metrics {
             pub stats: ServerStats,
             /// Decisions by operation and outcome.
             pub decisions: DecisionCounts,
+            /// Logins and refusals.
+            pub logins: LoginCounts,
             provider: Provider,
             pool: Arc<Pool>,
         }
@@ -114,6 +117,7 @@ macro_rules! metrics {
                     $($advanceds: SummarySet::new(Detail::Advanced, true),)*
                     stats: ServerStats::default(),
                     decisions: DecisionCounts::default(),
+                    logins: LoginCounts::default(),
                     provider,
                     pool,
                 }

@@ -276,7 +276,7 @@ where
             self.service.count(NetEvent::LargeRejected);
             return Some(CloseReason::LargeRequests);
         }
-        None
+        self.service.refuses(self.place.client(), length)
     }
 
     /// Looks for a four-letter word at the start of the stream.

@@ -198,6 +198,11 @@ pub trait Service: Send + Sync + 'static {
     /// Every further frame, without its length.
     fn request(&self, client: &Arc<Self::Client>, body: &[u8], now: Now, batch: &mut Self::Batch) -> Verdict;
 
+    /// Why a frame of this length is not taken from the client, asked before its body arrives.
+    fn refuses(&self, _client: &Self::Client, _length: usize) -> Option<CloseReason> {
+        None
+    }
+
     /// The end of a read: what its frames left for the core.
     fn submit(&self, batch: Self::Batch);
 

@@ -6,20 +6,22 @@
 //!   way; otherwise it follows that request through the core.
 //! * Auth packets are handled at once, as in ZooKeeper: requests behind them already
 //!   have the new identity, requests before them keep the old one.
+//! * While a SASL token is being looked at nothing is taken from its connection.
 
 use super::conn::{Conn, Phase};
+use super::login;
 use super::node::Input;
 use super::observe::Event;
 use super::pipeline::Request;
 use super::read::{self, Ask, Holder};
 use super::shared::Shared;
 use crate::auth::AuthOutcome;
+use crate::auth::reason::Reason;
 use crate::auth::rules::{Rule, rule};
+use crate::auth::sasl::Refusal;
 use crate::error::Code;
-use crate::jute::{Reader, Writer};
-use crate::proto::{
-    ConnectRequest, FrameBuilder, OpCode, ReplyHeader, Request as Decoded, RequestHeader, error_reply,
-};
+use crate::jute::Reader;
+use crate::proto::{ConnectRequest, OpCode, Request as Decoded, RequestHeader, error_reply};
 use crate::types::{Instant, Now, Zxid, mutant};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -32,6 +34,15 @@ pub enum Accepted {
     Answered,
     /// It must go to the core, behind everything that went there before.
     ToCore(Input),
+    /// A SASL token for the exchange of this connection. What it leads to is told by
+    /// [`finish_sasl`](super::finish_sasl), or where no login is configured by
+    /// [`without_sasl`](super::without_sasl); nothing may be read before.
+    Sasl {
+        /// Xid of the request, for the reply.
+        xid: i32,
+        /// The token; a null buffer is none.
+        token: Option<Vec<u8>>,
+    },
     /// The connection must be closed without a reply, for this reason.
     Close(&'static str),
     /// A reply is queued and nothing may be read any more: flush, then close.
@@ -87,7 +98,7 @@ fn request(
     let op = OpCode::from_number(header.op);
     match op {
         Some(OpCode::Auth) => return auth(shared, conn, header.xid, r),
-        Some(OpCode::Sasl) => return sasl(conn, header.xid),
+        Some(OpCode::Sasl) => return login::begin(conn, header.xid, r),
         _ => {}
     }
     if let Some(finish) = unproven(shared, conn, header.xid, op) {
@@ -128,46 +139,46 @@ fn auth(shared: &Shared, conn: &Conn, xid: i32, mut r: Reader<'_>) -> Accepted {
     let Ok(Decoded::Auth { scheme, auth }) = Decoded::decode(OpCode::Auth, &mut r) else {
         return Accepted::Close("an auth packet that cannot be read");
     };
+    let held = conn.identities();
+    // Java's providers answer null with an exception, which is AUTHFAILED.
     let outcome = match auth {
-        Some(auth) => shared.config.providers.authenticate(&scheme, auth, conn.peer.ip()),
-        None => AuthOutcome::Failed("nothing but null was presented"),
+        Some(auth) => shared.config.providers.authenticate(&scheme, auth, conn.peer.ip(), &held),
+        None => AuthOutcome::Failed(Refusal::new(Reason::AuthRefused, "nothing but null was presented")),
     };
     match outcome {
         AuthOutcome::Added(ids) => {
             conn.add_identities(ids);
-            shared.note(&Event::Authenticated { conn, scheme: &scheme, refused: None });
+            shared.note(&Event::Authenticated { conn, scheme: &scheme, principal: None, refused: None });
             let zxid =
                 if mutant::on("zxid-in-auth-reply") { shared.store().tree.last_zxid() } else { Zxid::ZERO };
             conn.push(|out| error_reply(out, xid, zxid, Code::Ok));
             Accepted::Answered
         }
         AuthOutcome::Failed(why) => {
-            shared.note(&Event::Authenticated { conn, scheme: &scheme, refused: Some(why) });
+            login::note_refusal(shared, conn, &scheme, &why);
             conn.push(|out| error_reply(out, xid, Zxid::ZERO, Code::AuthFailed));
+            conn.close_after_flush();
+            Accepted::Finish
+        }
+        AuthOutcome::Closed(why) => {
+            login::note_refusal(shared, conn, &scheme, &why);
             conn.close_after_flush();
             Accepted::Finish
         }
     }
 }
 
-/// Without a login section a SASL token is answered by a null token and no error
-/// (`ZooKeeperServer.processSasl`): the session goes on unauthenticated.
-fn sasl(conn: &Conn, xid: i32) -> Accepted {
-    conn.push(|out| {
-        let frame = FrameBuilder::reply(out, ReplyHeader { xid, zxid: Zxid::ZERO, err: 0 });
-        Writer::new(out).buffer(None);
-        frame.finish(out);
-    });
-    Accepted::Answered
-}
-
 /// Where a scheme is enforced, whoever has not proven one gets nothing else.
 fn unproven(shared: &Shared, conn: &Conn, xid: i32, op: Option<OpCode>) -> Option<Accepted> {
-    let schemes = shared.config.enforced_schemes.as_ref()?;
-    if conn.identities().iter().any(|id| schemes.contains(&id.scheme)) {
+    if login::is_proven(shared, conn) {
         return None;
     }
     let code = Code::SessionClosedRequireSaslAuth;
+    let asked = op.map_or("an unknown operation", OpCode::name);
+    let schemes =
+        shared.config.enforcement.schemes.iter().flatten().cloned().collect::<Vec<_>>().join(" or ");
+    let refusal = Refusal::new(Reason::AuthRequired, format!("{asked} without a login by {schemes}"));
+    login::note_refusal(shared, conn, "", &refusal);
     shared.note(&Event::Denied { conn, op: op.unwrap_or(OpCode::Ping), path: "", code });
     conn.push(|out| error_reply(out, xid, Zxid::ZERO, code));
     conn.close_after_flush();

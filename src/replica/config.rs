@@ -4,6 +4,7 @@
 //!
 //! * Resolved once at start: nothing here is looked up by name on the way of a request.
 
+use crate::auth::enforce::Enforcement;
 use crate::auth::{DigestAlgorithm, Providers};
 use crate::config::{Settings, settings};
 use crate::tree::TreeConfig;
@@ -30,8 +31,8 @@ pub struct ReplicaConfig {
     pub reconfig_enabled: bool,
     /// Schemes.
     pub providers: Providers,
-    /// Schemes of which a connection must hold one before it may ask for anything; `None`: not enforced.
-    pub enforced_schemes: Option<Vec<String>>,
+    /// What every session has to prove before it may ask for anything.
+    pub enforcement: Enforcement,
     /// `znode.container.checkIntervalMs`.
     pub container_interval: Duration,
     /// Shortest distance of two container or TTL deletes.
@@ -59,7 +60,7 @@ impl ReplicaConfig {
             close_session_paths: s.tree.close_session_txn_enabled,
             reconfig_enabled: s.quorum.reconfig_enabled,
             providers: providers(s),
-            enforced_schemes: enforced(s),
+            enforcement: Enforcement::of(&s.auth),
             container_interval: Duration::from_millis(u64::from(s.tree.container_check_interval_ms)),
             container_spacing: Duration::from_millis(
                 60_000 / u64::from(s.tree.container_max_per_minute.max(1)),
@@ -73,23 +74,27 @@ impl ReplicaConfig {
 }
 
 fn providers(s: &Settings) -> Providers {
-    let class = |name: &str| s.auth.auth_providers.values().any(|c| c.ends_with(name));
+    let auth = &s.auth;
+    let class = |name: &str| auth.auth_providers.values().any(|c| c.ends_with(name));
+    // Java's key registers the scheme; keys that only a SASL login makes sense of do, too.
+    let sasl = class("SASLAuthenticationProvider")
+        || auth.kerberos_keytab.is_some()
+        || auth.session_require_client_sasl_auth;
     Providers {
-        digest: s.auth.digest_enabled.then_some(match s.auth.digest_alg {
+        digest: auth.digest_enabled.then_some(match auth.digest_alg {
             settings::DigestAlgorithm::Sha1 => DigestAlgorithm::Sha1,
             settings::DigestAlgorithm::Sha256 => DigestAlgorithm::Sha256,
             settings::DigestAlgorithm::Sha512 => DigestAlgorithm::Sha512,
         }),
-        super_digest: s.auth.super_digest.as_ref().map(|d| d.reveal().into()),
+        super_digest: auth.super_digest.as_ref().map(|d| d.reveal().into()),
         x509: s.client.secure_client_port.is_some() || class("X509AuthenticationProvider"),
-        sasl: class("SASLAuthenticationProvider"),
-        skip_acl: s.auth.skip_acl,
+        sasl,
+        skip_acl: auth.skip_acl,
+        super_users: auth.super_users.clone(),
+        any_sasl_user: auth.let_any_sasl_user_do_x.clone(),
+        short_names: auth.compare_short_name,
+        default_realm: None,
+        ensemble: class("EnsembleAuthenticationProvider")
+            .then(|| Some(auth.ensemble_auth_names.clone()).filter(|names| !names.is_empty())),
     }
-}
-
-fn enforced(s: &Settings) -> Option<Vec<String>> {
-    if s.auth.session_require_client_sasl_auth {
-        return Some(vec!["sasl".into()]);
-    }
-    s.auth.enforce_auth_enabled.then(|| s.auth.enforce_auth_schemes.clone())
 }

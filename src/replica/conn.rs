@@ -6,6 +6,8 @@
 //! * A connection holds at most one session, for its whole life.
 //! * After [`Conn::close_after_flush`] nothing more is queued.
 
+use super::login::LoginState;
+use crate::auth::sasl::Login;
 use crate::auth::{Identities, address_identity};
 use crate::proto::OpCode;
 use crate::session::Session;
@@ -99,6 +101,7 @@ pub struct Conn {
     read_only_byte: AtomicBool,
     session: OnceLock<Arc<Session>>,
     identities: RwLock<Identities>,
+    pub(super) login: LoginState,
 }
 
 impl std::fmt::Debug for Conn {
@@ -128,6 +131,7 @@ impl Conn {
             read_only_byte: AtomicBool::new(true),
             session: OnceLock::new(),
             identities: RwLock::new(Arc::from([address_identity(peer.ip())])),
+            login: LoginState::default(),
         })
     }
 
@@ -191,6 +195,16 @@ impl Conn {
             }
         }
         *held = list.into();
+    }
+
+    /// Who logged in by SASL, if somebody did.
+    pub fn login(&self) -> Option<Arc<Login>> {
+        self.login.login()
+    }
+
+    /// Is a SASL token being looked at? Nothing may be read meanwhile.
+    pub fn is_logging_in(&self) -> bool {
+        self.login.is_under_way()
     }
 
     /// Requests that the node has and has not answered.

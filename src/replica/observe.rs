@@ -6,6 +6,7 @@
 //! * Paths and identities are told to the observer, secrets are not in them.
 
 use super::conn::Conn;
+use crate::auth::sasl::Refusal;
 use crate::error::Code;
 use crate::proto::{EventKind, OpCode};
 use crate::types::stages::StageTimes;
@@ -40,14 +41,16 @@ pub enum Event<'a> {
         /// The answer.
         code: Code,
     },
-    /// An auth packet was handled.
+    /// An auth packet or a SASL exchange was decided, or a request came before either.
     Authenticated {
         /// On this connection.
         conn: &'a Conn,
-        /// Scheme as sent.
+        /// Scheme as sent; empty where nothing was tried.
         scheme: &'a str,
-        /// The reason when it was refused.
-        refused: Option<&'static str>,
+        /// The name that was proven, or that the refused one claims.
+        principal: Option<&'a str>,
+        /// Why it was refused.
+        refused: Option<&'a Refusal>,
     },
     /// Watchers were told of a change.
     Fired {

@@ -1,5 +1,7 @@
 //! The node by itself: requests in, proofs in, frames out.
 
+mod login;
+
 use super::*;
 use crate::disk::{Durable, Synced};
 use crate::error::Code;
@@ -24,8 +26,12 @@ impl Wake for NoWake {
 struct Notes(Mutex<Vec<String>>);
 impl Observe for Notes {
     fn note(&self, event: &Event<'_>) {
-        if let Event::DigestMismatch { .. } | Event::Dropped { .. } = event {
-            self.0.lock().push(format!("{event:?}"));
+        match event {
+            Event::DigestMismatch { .. } | Event::Dropped { .. } => self.0.lock().push(format!("{event:?}")),
+            Event::Authenticated { refused: Some(refusal), .. } => {
+                self.0.lock().push(refusal.reason.code().to_owned());
+            }
+            _ => {}
         }
     }
 }
@@ -38,6 +44,8 @@ struct World {
     next_conn: u64,
     unsynced: Option<Zxid>,
     notes: Arc<Notes>,
+    /// The last SASL token that was taken.
+    token: Option<(i32, Option<Vec<u8>>)>,
 }
 
 impl World {
@@ -55,7 +63,7 @@ impl World {
         let recovered = Recovered { tree, sessions: HashMap::new() };
         let node = Node::new(config, recovered, now, notes.clone());
         let shared = node.shared();
-        World { node, shared, now, next_conn: 0, unsynced: None, notes }
+        World { node, shared, now, next_conn: 0, unsynced: None, notes, token: None }
     }
 
     fn plain() -> World {
@@ -73,6 +81,10 @@ impl World {
             Accepted::Answered => true,
             Accepted::ToCore(input) => {
                 self.node.handle(input, self.now);
+                true
+            }
+            Accepted::Sasl { xid, token } => {
+                self.token = Some((xid, token));
                 true
             }
             Accepted::Close(_) | Accepted::Finish => false,

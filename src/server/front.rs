@@ -6,6 +6,8 @@
 //!   four-letter words say so; nothing waits for the core to appear.
 //! * Reads are answered here, on the connection's own thread; everything else goes to the
 //!   core in the order in which it came, one hand-over a read of the socket.
+//! * Where a login is required, whoever has none takes a place among the strangers before its session is
+//!   asked for.
 //! * A connection with requests under way is held back while the server has more than
 //!   `globalOutstandingLimit` requests in process.
 
@@ -17,11 +19,15 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::core::CoreMessage;
+use super::logins::{Logins, Mechanisms, Token};
 use super::queue::Queue;
 use super::source::WordSource;
 use super::status::Facts;
+use super::strangers::Strangers;
 use crate::admin::{FourLetterWords, Whitelist, Word};
+use crate::auth::enforce::Enforcement;
 use crate::config::Settings;
+use crate::limits::WITHOUT_LOGIN_SWEEP_MS;
 use crate::metrics::Metrics;
 use crate::net::{
     BlueThrottle, CloseReason, ConnectKind, FirstBytes, Flow, Kill, LargeBudget, NetEvent, Outgoing, Peer,
@@ -29,7 +35,9 @@ use crate::net::{
 };
 use crate::os::{clock, entropy};
 use crate::proto::ConnectRequest;
-use crate::replica::{Accepted, Conn, Input, Phase, Shared, Wake, accept};
+use crate::replica::{
+    Accepted, Conn, Input, Phase, Shared, Wake, accept, is_proven, note_refusal, without_sasl,
+};
 use crate::types::{ConnId, Now};
 
 /// What is there once the server serves.
@@ -47,6 +55,9 @@ pub struct Front {
     words: FourLetterWords,
     throttle: Option<Mutex<BlueThrottle>>,
     large: Option<Arc<LargeBudget>>,
+    /// Sessions without a login, where one is required.
+    strangers: Option<Arc<Strangers>>,
+    logins: OnceLock<Arc<Logins>>,
     outstanding_limit: usize,
     local_sessions: bool,
     /// Counters of the whole server.
@@ -84,6 +95,10 @@ impl Front {
             )),
             throttle: throttle.map(Mutex::new),
             large: large.map(|t| Arc::new(LargeBudget::new(t, settings.throttle.large_request_max_bytes))),
+            strangers: Enforcement::of(&settings.auth)
+                .is_secure()
+                .then(|| Arc::new(Strangers::new(&settings.auth))),
+            logins: OnceLock::new(),
             outstanding_limit: settings.throttle.global_outstanding_limit as usize,
             local_sessions: settings.session.local_sessions_enabled,
             metrics,
@@ -97,6 +112,12 @@ impl Front {
     pub fn serve(&self, serving: Serving) {
         let first = self.serving.set(serving);
         debug_assert!(first.is_ok(), "a server begins to serve once");
+    }
+
+    /// From now on clients can log in by SASL. Called within the runtime of connections.
+    pub fn log_in_by(&self, mechanisms: Mechanisms) {
+        let first = self.logins.set(Arc::new(Logins::new(mechanisms, self.strangers.clone())));
+        debug_assert!(first.is_ok(), "logins are set up once");
     }
 
     /// From now on nothing is served any more.
@@ -168,15 +189,72 @@ impl Front {
         };
         self.metrics.stats.packets_received.inc();
         self.metrics.bytes_received_count.add(body.len() as u64 + 4);
-        match accept(&serving.shared, conn, body, now.mono, now, false) {
+        let accepted = match &self.strangers {
+            Some(strangers) if !is_proven(&serving.shared, conn) => {
+                self.accept_unproven(strangers, &serving.shared, conn, body, now)
+            }
+            _ => accept(&serving.shared, conn, body, now.mono, now, false),
+        };
+        match accepted {
             Accepted::Answered => Verdict::Taken,
             Accepted::ToCore(input) => {
                 batch.push(CoreMessage::Input(input));
                 batch.extend(guard.map(|guard| CoreMessage::Large(Arc::clone(conn), guard)));
                 Verdict::Taken
             }
+            Accepted::Sasl { xid, token } => {
+                let (shared, conn) = (Arc::clone(&serving.shared), Arc::clone(conn));
+                match self.logins.get() {
+                    Some(logins) => logins.take(Token { shared, conn, xid, bytes: token }),
+                    None => without_sasl(&conn, xid),
+                }
+                Verdict::Taken
+            }
             Accepted::Close(why) => Verdict::Close(CloseReason::Malformed(why)),
             Accepted::Finish => Verdict::Close(CloseReason::Answered),
+        }
+    }
+
+    /// A frame of somebody who has not logged in, where a login is required.
+    fn accept_unproven(
+        &self,
+        strangers: &Strangers,
+        shared: &Arc<Shared>,
+        conn: &Arc<Conn>,
+        body: &[u8],
+        now: Now,
+    ) -> Accepted {
+        let bytes = body.len() + 4;
+        let place = match conn.phase() {
+            Phase::Fresh => strangers.enter(conn, bytes),
+            _ => strangers.received(conn, bytes),
+        };
+        if let Err(refusal) = place {
+            note_refusal(shared, conn, "", &refusal);
+            return Accepted::Finish;
+        }
+        let accepted = accept(shared, conn, body, now.mono, now, false);
+        if is_proven(shared, conn) {
+            strangers.proven(conn);
+        }
+        accepted
+    }
+
+    /// Closes connections that have not logged in in time; told when to look again.
+    pub async fn watch_strangers(self: Arc<Self>) {
+        let Some(strangers) = self.strangers.clone() else { return };
+        let mut tick = tokio::time::interval(Duration::from_millis(WITHOUT_LOGIN_SWEEP_MS));
+        loop {
+            tick.tick().await;
+            let due = strangers.overdue(clock::mono());
+            if let Some(serving) = self.serving() {
+                for conn in due.into_iter().filter(|conn| !is_proven(&serving.shared, conn)) {
+                    note_refusal(&serving.shared, &conn, "", &strangers.too_late());
+                    conn.close_after_flush();
+                    conn.wake();
+                }
+            }
+            self.metrics.logins.without_login_is(strangers.len());
         }
     }
 }
@@ -191,7 +269,12 @@ impl Service for Front {
 
     fn open(&self, id: ConnId, peer: Peer, waker: &Arc<TaskWaker>) -> Arc<Conn> {
         let address = SocketAddr::new(peer.ip, peer.port);
-        Conn::new(id, address, peer.secure, clock::now(), Box::new(WakeTask(Arc::clone(waker))))
+        let now = clock::now();
+        let conn = Conn::new(id, address, peer.secure, now, Box::new(WakeTask(Arc::clone(waker))));
+        if let Some(strangers) = &self.strangers {
+            strangers.accepted(&conn, now.mono);
+        }
+        conn
     }
 
     fn first_bytes(&self, bytes: [u8; 4]) -> FirstBytes {
@@ -239,6 +322,7 @@ impl Service for Front {
         let hold = match conn.phase() {
             Phase::Connecting | Phase::Closed => true,
             Phase::Fresh => false,
+            Phase::Established if conn.is_logging_in() => true,
             Phase::Established => {
                 conn.in_flight() > 0
                     && self.serving().is_some_and(|s| s.shared.outstanding() > self.outstanding_limit)
@@ -264,10 +348,27 @@ impl Service for Front {
     }
 
     fn is_busy(&self, conn: &Conn) -> bool {
-        conn.in_flight() > 0 || conn.phase() == Phase::Connecting
+        conn.in_flight() > 0 || conn.phase() == Phase::Connecting || conn.is_logging_in()
+    }
+
+    fn refuses(&self, conn: &Conn, length: usize) -> Option<CloseReason> {
+        let strangers = self.strangers.as_ref()?;
+        let serving = self.serving()?;
+        if is_proven(&serving.shared, conn) || strangers.has_room(conn, length) {
+            return None;
+        }
+        let refusal = strangers.too_much(length);
+        note_refusal(&serving.shared, conn, "", &refusal);
+        Some(CloseReason::Ended(refusal.reason.cause()))
     }
 
     fn closed(&self, conn: &Arc<Conn>, _why: &CloseReason) {
+        if let Some(logins) = self.logins.get() {
+            logins.gone(conn);
+        }
+        if let Some(strangers) = &self.strangers {
+            strangers.gone(conn, clock::mono());
+        }
         if conn.phase() != Phase::Fresh
             && let Some(serving) = self.serving()
         {

@@ -15,6 +15,8 @@
 //! | `stop` | from a signal or a failure to the end |
 //! | [`front`] | the service behind the client listeners |
 //! | [`core`], [`log`], [`snapshots`] | the threads |
+//! | `access` | names, demands and mechanisms of logins |
+//! | [`logins`], `strangers`, `penalties` | logins, sessions without one, refusals by address |
 //! | [`queue`] | what lies between them |
 //! | [`throttle`] | the request throttle |
 //! | [`observer`] | what the node tells, as metrics, audit and log |
@@ -27,17 +29,21 @@
 //! * Nothing is served before recovery is complete, and nothing after the storage failed.
 //! * A panic of a vital thread ends the process: there is no half-alive server.
 
+mod access;
 pub mod core;
 pub mod front;
 mod gauges;
 pub mod log;
+pub mod logins;
 pub mod observer;
+mod penalties;
 pub mod queue;
 pub mod snapshots;
 pub mod source;
 mod start;
 pub mod status;
 mod stop;
+mod strangers;
 pub mod throttle;
 
 use tokio::sync::mpsc;

@@ -3,13 +3,18 @@
 //! # Invariants
 //!
 //! * Nothing here waits, and counting takes no lock.
+//! * Refusals are logged a few times a second; those beyond are counted, in metrics and in the next line.
 //! * Log lines name sessions and addresses, never data, passwords or tokens.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use tracing::{debug, error, info, warn};
 
+use crate::auth::sasl::{Mechanism, Refusal};
 use crate::error::Code;
+use crate::limits::REFUSALS_LOGGED_PER_SECOND;
 use crate::metrics::{Metrics, top_namespace};
 use crate::os::clock;
 use crate::proto::{EventKind, OpCode};
@@ -23,12 +28,13 @@ pub struct Observer {
     metrics: Arc<Metrics>,
     /// The audit log; `None` when it is off.
     audit: Option<Box<dyn DecisionSink>>,
+    refusals: LogLimit,
 }
 
 impl Observer {
     /// Counts in `metrics`, and hands decisions to `audit` if there is one.
     pub fn new(metrics: Arc<Metrics>, audit: Option<Box<dyn DecisionSink>>) -> Observer {
-        Observer { metrics, audit }
+        Observer { metrics, audit, refusals: LogLimit::default() }
     }
 
     #[inline]
@@ -72,6 +78,41 @@ impl Observer {
         audit.decided(&if path.is_empty() { decision } else { decision.at(path) });
     }
 
+    fn logged_in(&self, conn: &Conn, scheme: &str, principal: Option<&str>) {
+        let (session, peer) = (conn.session_id(), conn.peer);
+        let Some(login) = conn.login().filter(|_| scheme == "sasl") else {
+            debug!(%session, %peer, scheme, principal, "authenticated");
+            return;
+        };
+        let logins = &self.metrics.logins;
+        logins.login(login.mechanism.name());
+        info!(
+            %session, %peer, mechanism = login.mechanism.name(), principal, id = login.id, "logged in"
+        );
+        if login.mechanism == Mechanism::DigestMd5 && !conn.secure && logins.bare_digest() {
+            warn!(%peer, "logins by DIGEST-MD5 without TLS: whoever listens can try passwords; use Kerberos or TLS");
+        }
+    }
+
+    /// One line a refusal: code, cause, cure, and who.
+    fn refused(&self, conn: &Conn, scheme: &str, who: Option<&str>, refusal: &Refusal) {
+        let reason = refusal.reason;
+        self.metrics.logins.refused(reason.code());
+        let Some(suppressed) = self.refusals.passes(clock::mono()) else { return };
+        warn!(
+            session = %conn.session_id(),
+            peer = %conn.peer,
+            scheme,
+            principal = who,
+            reason = reason.code(),
+            suppressed,
+            "refused: {}: {}; {}",
+            reason.cause(),
+            refusal.detail,
+            reason.cure(),
+        );
+    }
+
     fn fired(&self, kind: EventKind, told: usize, bytes: usize) {
         let metrics = &self.metrics;
         let told_count = i64::try_from(told).unwrap_or(i64::MAX);
@@ -102,6 +143,30 @@ impl Observer {
                 info!(session = %id, "session expired: its client was silent for longer than its time-out");
             }
         }
+    }
+}
+
+/// Lets a few lines a second through and counts the rest.
+#[derive(Default)]
+struct LogLimit {
+    second: AtomicU64,
+    passed: AtomicU32,
+    suppressed: AtomicU64,
+}
+
+impl LogLimit {
+    /// How many were kept back since the last one that passed; `None` when this one is, too.
+    fn passes(&self, now: Instant) -> Option<u64> {
+        let second = now.millis() / 1000;
+        // Threads that race here let a line more through, no harm.
+        if self.second.swap(second, Relaxed) != second {
+            self.passed.store(0, Relaxed);
+        }
+        if self.passed.fetch_add(1, Relaxed) < REFUSALS_LOGGED_PER_SECOND {
+            return Some(self.suppressed.swap(0, Relaxed));
+        }
+        self.suppressed.fetch_add(1, Relaxed);
+        None
     }
 }
 
@@ -137,11 +202,11 @@ impl Observe for Observer {
             Event::Denied { conn, op, path, code } => {
                 debug!(session = %conn.session_id(), ?op, path, ?code, "denied");
             }
-            Event::Authenticated { conn, scheme, refused: None } => {
-                debug!(session = %conn.session_id(), peer = %conn.peer, scheme, "authenticated");
+            Event::Authenticated { conn, scheme, principal, refused: None } => {
+                self.logged_in(conn, scheme, principal);
             }
-            Event::Authenticated { conn, scheme, refused: Some(why) } => {
-                warn!(session = %conn.session_id(), peer = %conn.peer, scheme, "authentication refused: {why}");
+            Event::Authenticated { conn, scheme, principal, refused: Some(refusal) } => {
+                self.refused(conn, scheme, principal, refusal);
             }
             Event::Fired { kind, told, bytes, .. } => self.fired(kind, told, bytes),
             Event::Admitted { .. } => {

@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tracing::{info, warn};
 
 use super::Failure;
+use super::access;
 use super::core::Core;
 use super::front::{Front, Serving};
 use super::log::{Log, LogThread};
@@ -79,6 +80,7 @@ impl Starting {
         open_files: Option<u64>,
         failed: UnboundedSender<Failure>,
     ) -> Result<Starting, Failure> {
+        let names = access::names(&settings, None)?;
         let client = &settings.client;
         let at = ListenAddress {
             host: client.client_port_address.clone(),
@@ -96,7 +98,8 @@ impl Starting {
         let tasks = open(listener, &settings, &front).map_err(|e| cannot_listen(&at, &e))?;
         let address = at.host.as_deref().unwrap_or("*");
         info!(version = FULL_VERSION, address, port, "listening");
-        let replica = ReplicaConfig::standalone(&settings, entropy::seed());
+        let mut replica = ReplicaConfig::standalone(&settings, entropy::seed());
+        replica.providers.default_realm = names.default_realm().map(str::to_owned);
         let dirs = Dirs::new(&settings.storage.data_dir, &settings.storage.data_log_dir);
         Ok(Starting { settings, front, tasks, failed, replica, dirs })
     }
@@ -185,7 +188,8 @@ fn open(listener: TcpListener, settings: &Settings, front: &Arc<Front>) -> io::R
         keep_alive: settings.client.client_tcp_keep_alive,
     });
     let accepting = tokio::spawn(accept_loop(listener, Arc::clone(&shared)));
-    Ok(vec![accepting, tokio::spawn(sweep_loop(shared))])
+    let strangers = tokio::spawn(Arc::clone(front).watch_strangers());
+    Ok(vec![accepting, tokio::spawn(sweep_loop(shared)), strangers])
 }
 
 fn warn_of_few_files(settings: &Settings, open_files: Option<u64>) {

@@ -1,0 +1,134 @@
+//! Logins of client connections: exchanges, the threads they run on, and what follows a refusal.
+//!
+//! # Invariants
+//!
+//! * A token is looked at on a thread that may block, never where connections are served; when all of those
+//!   are busy and their queue is full the connection is closed, which sends a client to another server.
+//! * One exchange a connection; it is gone when the client is logged in, refused, or away.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
+use super::penalties::Penalties;
+use super::strangers::Strangers;
+use crate::auth::reason::Reason;
+use crate::auth::sasl::{Refusal, SaslStep};
+use crate::limits::LATE_REFUSAL_MS;
+use crate::os::clock;
+use crate::replica::{Conn, SaslEnd, Shared, finish_sasl, sasl_token_refusal};
+use crate::types::ConnId;
+
+/// The exchange of one connection: a token in, a step out. Blocks.
+pub type Exchange = Box<dyn FnMut(Option<&[u8]>) -> SaslStep + Send>;
+/// Work for a thread that may block.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// What is behind logins: exchanges, and threads for them.
+pub struct Mechanisms {
+    /// Begins an exchange.
+    pub begin: Box<dyn Fn() -> Exchange + Send + Sync>,
+    /// Hands a job to a thread; false when there is no room.
+    pub submit: Box<dyn Fn(Job) -> bool + Send + Sync>,
+}
+
+/// A token and where its answer goes.
+pub struct Token {
+    /// The node.
+    pub shared: Arc<Shared>,
+    /// The connection, which is held until the step is finished.
+    pub conn: Arc<Conn>,
+    /// Xid of the request.
+    pub xid: i32,
+    /// The token; a null buffer is none.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Logins of all connections.
+pub struct Logins {
+    mechanisms: Mechanisms,
+    exchanges: Mutex<HashMap<ConnId, Arc<Mutex<Exchange>>>>,
+    penalties: Penalties,
+    strangers: Option<Arc<Strangers>>,
+    runtime: Handle,
+}
+
+impl Logins {
+    /// Nobody is logging in yet. Must be called within the runtime of connections.
+    pub fn new(mechanisms: Mechanisms, strangers: Option<Arc<Strangers>>) -> Logins {
+        Logins {
+            mechanisms,
+            exchanges: Mutex::default(),
+            penalties: Penalties::default(),
+            strangers,
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Takes a token. The answer follows on another thread, or at once where nothing has to be computed.
+    pub fn take(self: &Arc<Self>, token: Token) {
+        if let Some(refusal) = sasl_token_refusal(&token.conn, token.bytes.as_deref()) {
+            return self.finish(&token, SaslStep::Refused(refusal));
+        }
+        if self.penalties.blocks(token.conn.peer.ip(), clock::mono()) {
+            let refusal = Refusal::new(Reason::SaslBusy, "too many refused logins from this address");
+            return self.finish(&token, SaslStep::Broken(refusal));
+        }
+        let exchange = {
+            let mut exchanges = self.exchanges.lock();
+            let begin = || Arc::new(Mutex::new((self.mechanisms.begin)()));
+            Arc::clone(exchanges.entry(token.conn.id).or_insert_with(begin))
+        };
+        let (me, conn) = (Arc::clone(self), Arc::clone(&token.conn));
+        let (shared, xid) = (Arc::clone(&token.shared), token.xid);
+        let job = Box::new(move || {
+            let step = (exchange.lock())(token.bytes.as_deref());
+            me.finish(&token, step);
+        });
+        if !(self.mechanisms.submit)(job) {
+            let refusal = Refusal::new(Reason::SaslBusy, "the queue of logins is full");
+            let token = Token { shared, conn, xid, bytes: None };
+            self.finish(&token, SaslStep::Broken(refusal));
+        }
+    }
+
+    fn finish(&self, token: &Token, step: SaslStep) {
+        let conn = &token.conn;
+        let ended = finish_sasl(&token.shared, conn, token.xid, step);
+        match ended {
+            SaslEnd::GoesOn => return,
+            SaslEnd::LoggedIn => {
+                if let Some(strangers) = &self.strangers {
+                    strangers.proven(conn);
+                }
+            }
+            SaslEnd::Kept(_) | SaslEnd::Closes(_) => self.penalise(conn),
+            SaslEnd::ClosesLater(_) => {
+                self.penalise(conn);
+                self.close_later(Arc::clone(conn));
+            }
+            SaslEnd::Broken(_) => {}
+        }
+        self.exchanges.lock().remove(&conn.id);
+    }
+
+    fn penalise(&self, conn: &Conn) {
+        self.penalties.refused(conn.peer.ip(), clock::mono());
+    }
+
+    fn close_later(&self, conn: Arc<Conn>) {
+        self.runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(LATE_REFUSAL_MS)).await;
+            conn.close_after_flush();
+            conn.wake();
+        });
+    }
+
+    /// The connection is gone.
+    pub fn gone(&self, conn: &Conn) {
+        self.exchanges.lock().remove(&conn.id);
+    }
+}
