@@ -172,6 +172,21 @@ def texts():
         'digest:a:b:c:rw', '::', ':::', 'world:anyone:cdrwa,sasl:h/x@R:r,auth::a', 'ls\u00a0/', 'ls "" ""')
 
 
+def principals():
+    """Kerberos names and rules of auth_to_local: usual ones, and shapes that are none."""
+    names, realms = ('bob', 'nn', 'HDFS', 'a b', 'b_1.c-2', 'super', 'x' * 300), ('R', 'r', 'OTHER.REALM', '', '72C0_CF')
+    for name, realm in itertools.product(names, realms):
+        add('principals', f'{name}@{realm}', f'{name}/host.example.com@{realm}')
+    add('principals', '', '@', 'bob', '/h@R', 'bob/@R', 'a/b/c@R', 'bob@R@S', 'bob@R/x', 'b\\/c@R', 'b\\@x@R', 'bob\n@R', 'bob@R\0', '\u2028@R', 'x' * 1100 + '@R')
+    formats, patterns = ('1:$1', '1:$1@$0', '2:$1.$2', '2:$1;$2'), ('', '(.*)', '(nn@R)', r'(.*@OTHER\.REALM)', '([a-z]+.*)')
+    changes = ('', 's/@.*//', 's/(.)(.)/$2$1/g', 's/.*/hdfs//L')
+    for f, p, c in itertools.product(formats, patterns, changes):
+        add('rules', f'RULE:[{f}]{p}{c}')
+    add('rules', 'DEFAULT', ' DEFAULT RULE:[1:$1] DEFAULT', 'RULE:[1:$1](nn@R)s/.*/hdfs/ RULE:[2:$1@$0](rm@.*)s/.*/yarn/ DEFAULT', 'RULE:[3:$9]',
+        'RULE', 'RULE:[:$1]', 'RULE:[1:$2]', 'RULE:[1:$1](a', 'RULE:[1:$1](a**)', 'RULE:[1:$1]s/a/b', 'RULE:[1:$1]s/a/$1/', 'RULE:[1:$1]([)', 'x', '',
+        'RULE:[1:$1](a{999}{999})', 'RULE:[1:$1]s/((((a{9}){9}){9}){9})/b/', 'RULE:[1:' + '$1' * 500 + ']', 'RULE:[1:$1](\\p{L})', 'RULE:[1:$1](\\x4)')
+
+
 for target in ('flags', 'jaas', 'config', 'names', 'properties'):
     add(target, '')
 frames()
@@ -181,6 +196,7 @@ snapshots()
 epochs()
 marks()
 texts()
+principals()
 for folder in sorted((HERE / 'corpus').iterdir()):
     files = list(folder.iterdir())
     print(f'{folder.name}: {len(files)} inputs, {sum(f.stat().st_size for f in files)} bytes')

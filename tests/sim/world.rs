@@ -248,6 +248,7 @@ impl World {
             Accepted::Answered => {}
             Accepted::ToCore(input) => self.node.handle(input, now),
             Accepted::Close(why) => panic!("a good client is refused: {why}"),
+            Accepted::Sasl { .. } => panic!("nobody logs in here"),
             Accepted::Finish => {}
         }
         self.take_appends();

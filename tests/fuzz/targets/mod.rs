@@ -29,6 +29,9 @@ const RESERVE: usize = 64 << 10;
 /// What a reader of files may cost beyond: a few buffers of a fixed size.
 const BUFFERS: usize = 3 * oxkeeper::limits::STORAGE_READ_BUFFER;
 
+/// What compiling the patterns of a few rules may cost.
+const PATTERNS: usize = 32 * oxkeeper::limits::NAME_PATTERN_BYTES;
+
 macro_rules! targets {
     ($($module:ident :: $name:ident $refused:literal $taken:literal $reserve:expr;)*) => {
         /// Every target.
@@ -52,6 +55,8 @@ targets! {
     wire::results 1 16 RESERVE;
     wire::txn 1 16 RESERVE;
     texts::names 4 4 RESERVE;
+    texts::principals 8 8 RESERVE;
+    texts::rules 64 64 PATTERNS;
     texts::words 8 8 RESERVE;
     texts::servers 16 16 RESERVE;
     texts::members 16 16 RESERVE;

@@ -38,9 +38,68 @@ pub mod names {
         }
         let from = std::net::Ipv4Addr::LOCALHOST.into();
         assert_eq!(
-            providers.authenticate(scheme, id.as_bytes(), from),
-            providers.authenticate(scheme, id.as_bytes(), from)
+            providers.authenticate(scheme, id.as_bytes(), from, &[]),
+            providers.authenticate(scheme, id.as_bytes(), from, &[])
         );
+    }
+}
+
+/// A Kerberos name and what the usual rules make of it.
+pub mod principals {
+    use oxkeeper::auth::names::{NamePolicy, Principal};
+    use oxkeeper::config::settings::Auth;
+
+    const RULES: &str = r"RULE:[2:$1@$0](nn@R)s/.*/hdfs/ RULE:[1:$1.$0]([a-m].*)s/(.)\.R/$1$1/g/L DEFAULT";
+
+    fn policy() -> &'static NamePolicy {
+        static POLICY: std::sync::OnceLock<NamePolicy> = std::sync::OnceLock::new();
+        POLICY.get_or_init(|| {
+            let auth = Auth { auth_to_local: RULES.to_owned(), ..Auth::default() };
+            NamePolicy::new(&auth, Some("R")).expect("good rules")
+        })
+    }
+
+    pub fn decode(data: &[u8]) -> bool {
+        Principal::parse(&String::from_utf8_lossy(data)).is_ok()
+    }
+
+    pub fn check(data: &[u8]) {
+        let text = String::from_utf8_lossy(data);
+        let name = Principal::parse(&text);
+        if let Ok(name) = &name {
+            assert_eq!(name.to_string(), text);
+        }
+        let explained = policy().explain(&text);
+        assert_eq!(explained.outcome, policy().id_of(&text));
+        if let Ok(id) = explained.outcome {
+            assert!(name.is_ok_and(|n| n.realm == "R") && id.ends_with("@R") && id != "super");
+        }
+        let _ = policy().id_of_user(&text);
+    }
+}
+
+/// Rules of auth_to_local.
+pub mod rules {
+    use oxkeeper::auth::names::NamePolicy;
+    use oxkeeper::config::settings::Auth;
+
+    fn policy(data: &[u8]) -> Option<NamePolicy> {
+        let auth = Auth { auth_to_local: String::from_utf8_lossy(data).into_owned(), ..Auth::default() };
+        NamePolicy::new(&auth, Some("R")).ok()
+    }
+
+    pub fn decode(data: &[u8]) -> bool {
+        policy(data).is_some()
+    }
+
+    pub fn check(data: &[u8]) {
+        let Some(policy) = policy(data) else { return };
+        for name in ["bob@R", "nn/host.example.com@R", "bob@OTHER", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@R"]
+        {
+            if let Ok(id) = policy.id_of(name) {
+                assert!(id.len() < 4096 && id.contains('@') && !id.starts_with(['/', '@']));
+            }
+        }
     }
 }
 
