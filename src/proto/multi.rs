@@ -15,6 +15,9 @@ use crate::types::CreateMode;
 /// Type of the end marker and of error results.
 pub const MULTI_END: i32 = -1;
 
+/// Bytes of a part of usual size, header included: a path of some length and some data.
+const USUAL_PART: usize = 128;
+
 /// One part of a multi request. An op code that no multi knows is kept as a number:
 /// the whole request is then refused.
 #[derive(Clone, PartialEq, Debug)]
@@ -60,7 +63,9 @@ pub fn read_multi<'a>(r: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, JuteError>
             }
         }
     }
-    let mut ops = Vec::with_capacity(count);
+    // A part of usual size takes about so many bytes; a wrong guess costs a second allocation.
+    let room = if count > 0 { count } else { r.remaining() / USUAL_PART + 1 };
+    let mut ops = Vec::with_capacity(room);
     while let Some(part) = read_part(r)? {
         ops.push(part);
     }

@@ -12,7 +12,9 @@ use crate::error::Code;
 use crate::tree::{AclList, Tree, digest};
 use crate::types::{StatPersisted, Zxid};
 use foldhash::fast::FixedState;
-use std::collections::{HashMap, VecDeque};
+use hashbrown::HashMap;
+use hashbrown::hash_map::{Entry, EntryRef};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A node as admission sees it.
@@ -103,20 +105,20 @@ impl Outstanding {
             let of = |s: Option<&NodeState>| s.map_or(0, |s| digest::finish(s.prefix, &s.stat));
             self.digest = self.digest.wrapping_sub(of(old)).wrapping_add(of(new.as_ref()));
         }
-        let key: Arc<str> = match self.by_path.get_key_value(path) {
-            Some((key, _)) => key.clone(),
-            None => Arc::from(path),
+        let change = Change { zxid, state: new };
+        let (key, before) = match self.by_path.entry_ref(path) {
+            EntryRef::Occupied(mut entry) => (entry.key().clone(), Some(entry.insert(change))),
+            EntryRef::Vacant(entry) => (entry.insert_entry(change).key().clone(), None),
         };
-        let before = self.by_path.insert(key.clone(), Change { zxid, state: new });
         if let Some(mark) = mark {
             mark.undo.push((key.clone(), before));
         }
         self.order.push_back((zxid, key));
     }
 
-    /// Begins a multi.
-    pub fn mark(&self) -> Mark {
-        Mark { digest: self.digest, undo: Vec::new(), order: self.order.len() }
+    /// Begins a multi of so many parts.
+    pub fn mark(&self, parts: usize) -> Mark {
+        Mark { digest: self.digest, undo: Vec::with_capacity(parts), order: self.order.len() }
     }
 
     /// Undoes everything since the mark.
@@ -137,8 +139,10 @@ impl Outstanding {
             && *at <= zxid
         {
             let Some((at, path)) = self.order.pop_front() else { return };
-            if self.by_path.get(&path).is_some_and(|c| c.zxid <= at) {
-                self.by_path.remove(&path);
+            if let Entry::Occupied(entry) = self.by_path.entry(path)
+                && entry.get().zxid <= at
+            {
+                entry.remove();
             }
         }
     }

@@ -126,7 +126,8 @@ impl Tree {
 
     fn apply_multi<'t>(&mut self, h: &TxnHeader, parts: &'t [SubTxn], changes: &mut Changes<'t>) -> Applied {
         let failed = parts.iter().any(|p| p.kind == kind::ERROR);
-        let mut all = Applied::code(Code::Ok);
+        let mut all = Applied { code: Code::Ok, stat: None, parts: Vec::with_capacity(parts.len()) };
+        changes.0.reserve(parts.len());
         let mut after_error = false;
         for part in parts {
             let (k, one) = match &part.txn {

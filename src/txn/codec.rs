@@ -13,6 +13,9 @@ use crate::types::Zxid;
 use bytes::Bytes;
 use std::fmt;
 
+/// Room for the body of a part of usual size, bytes: a larger one costs a second allocation.
+const BODY_ROOM: usize = 256;
+
 /// Why bytes are no transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TxnError {
@@ -100,7 +103,7 @@ pub fn encode_body<S: Sink + ?Sized>(txn: &Txn, out: &mut S) {
         }
         Txn::Error { err } => w.i32(*err),
         Txn::Multi(parts) => {
-            let mut body = Vec::new();
+            let mut body = Vec::with_capacity(BODY_ROOM);
             w.vector(parts, |w, part| {
                 body.clear();
                 encode_body(&part.txn, &mut body);

@@ -153,10 +153,15 @@ pub struct Record {
     pub digest: Option<TxnDigest>,
 }
 
+/// Bytes of an entry with a name and data of usual size.
+const ENTRY_ROOM: usize = 160;
+
 impl Record {
     /// Encodes header, body and digest: the log's entry, and a proposal's data.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(128);
+        let parts = if let Txn::Multi(parts) = &self.txn { parts.len() } else { 1 };
+        // Right for names and data of usual size; a larger one costs another allocation.
+        let mut out = Vec::with_capacity(ENTRY_ROOM * parts.max(1) + ENTRY_ROOM / 2);
         encode(self, &mut out);
         out
     }

@@ -183,6 +183,12 @@ impl Report {
                 "{} run of {minutes:.1} minutes; generator and server share the cores",
                 if facts.quick { "Quick" } else { "Full" }
             ),
+            if alone::possible() {
+                "Rows of latency: generator and server in the real-time class, so that other processes do not decide them"
+            } else {
+                "Rows of latency: in the ordinary class; other processes of the machine count too"
+            }
+            .to_owned(),
         ];
         let lines = ROWS.iter().filter_map(|row| Line::new(row, results)).collect();
         Self { lines, head, failures: results.failures.clone() }

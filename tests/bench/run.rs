@@ -10,6 +10,7 @@
 //! * A row that could not be measured is reported as failed, never left out.
 //! * Only a full run writes the report into `docs/`.
 
+mod alone;
 mod crowd;
 mod floor;
 mod juggle;

@@ -147,10 +147,12 @@ pub fn main_row(id: &str, server: &Running, pace: &Pace) -> io::Result<Seen> {
         }
         "get-open" => {
             let frames = vec![wire::read(op::GET, "/bench/get", false)];
+            let _alone = Alone::with(pid);
             open_row(addr, 5000, pace.get_open, &frames, 0.999)
         }
         "set-open" => {
             let frames: Vec<_> = (0..16).map(|n| wire::set(&format!("/bench/s{n}"), &[b'o'; 100])).collect();
+            let _alone = Alone::with(pid);
             open_row(addr, 500, pace.set_open, &frames, 0.99)
         }
         _ => Err(io::Error::other(format!("no row {id} in this group"))),

@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::alone::Alone;
 use crate::open::{self, Sample, Schedule};
 use crate::procfs::rss;
 use crate::rows::Seen;
@@ -62,6 +63,7 @@ pub fn run(
     let loaded = rss(server.pid())?;
     results.push(("rss", Seen::one(per_leaf(loaded, empty, pace.leaves))));
     if wanted("snap") || wanted("snap-calm") {
+        let _alone = Alone::with(server.pid());
         let (during, calm) = beside_snapshots(&server, pace)?;
         if let (Some(d), Some(c)) = (during.quantile_us(0.99), calm.quantile_us(0.99)) {
             results.push(("snap-calm", Seen::one(d / c)));

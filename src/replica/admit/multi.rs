@@ -18,7 +18,7 @@ impl Admission<'_> {
         if !only_writes(ops) {
             return Admitted::Txn(self.failed(Code::MarshallingError));
         }
-        let mut mark = self.outstanding.mark();
+        let mut mark = self.outstanding.mark(ops.len());
         let mut parts = Vec::with_capacity(ops.len());
         let mut refused = None;
         for op in ops {
