@@ -229,8 +229,9 @@ pub const SNAPSHOT_RECORD_BYTES: usize = 1 << 30;
 pub const SNAPSHOT_WRITE_BUFFER: usize = 256 << 10;
 
 /// Bytes of a snapshot after which it is synced while it is being written, so that the sync
-/// of the log never finds a long queue of them before itself.
-pub const SNAPSHOT_SYNC_BYTES: u64 = 8 << 20;
+/// of the log never finds a long queue of them before itself. Measured with sets at 500/s beside
+/// snapshots of a million znodes, p99: 8 MiB 3.9 ms, 1 MiB 1.4 ms, 256 KiB 0.7 ms, no snapshot 0.7 ms.
+pub const SNAPSHOT_SYNC_BYTES: u64 = 256 << 10;
 
 /// How many snapshots, newest first, are tried at start (as in ZooKeeper).
 pub const SNAPSHOT_CANDIDATES: usize = 100;

@@ -108,7 +108,11 @@ impl Outstanding {
         let change = Change { zxid, state: new };
         let (key, before) = match self.by_path.entry_ref(path) {
             EntryRef::Occupied(mut entry) => (entry.key().clone(), Some(entry.insert(change))),
-            EntryRef::Vacant(entry) => (entry.insert_entry(change).key().clone(), None),
+            EntryRef::Vacant(entry) => {
+                let key: Arc<str> = Arc::from(path);
+                entry.insert_entry_with_key(key.clone(), change);
+                (key, None)
+            }
         };
         if let Some(mark) = mark {
             mark.undo.push((key.clone(), before));

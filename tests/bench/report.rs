@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::Results;
+use crate::alone;
 use crate::procfs::Machine;
 use crate::rows::{Judge, ROWS, Row, Seen};
 use crate::servers::{JVM, Kind, Programs};

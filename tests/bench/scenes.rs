@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::alone::Alone;
 use crate::crowd;
 use crate::load::{self, DIGITS, Shape, Template, Times};
 use crate::open::{self, Schedule};
