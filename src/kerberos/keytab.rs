@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 use super::names;
 use crate::limits::KEYTAB_BYTES;
 
+/// Components of a name, at most: real ones have two, and empty ones cost much more memory than file.
+const COMPONENTS: u16 = 16;
+
 /// Format 2, big-endian; format 1 was written in the byte order of the machine and is long gone.
 const VERSION: [u8; 2] = [5, 2];
 
@@ -186,8 +189,10 @@ pub fn parse(bytes: &[u8]) -> Result<Keytab, BadKeytab> {
 
 fn entry(mut input: Input<'_>) -> Option<Entry> {
     let components = u16::from_be_bytes(input.take()?);
+    if components > COMPONENTS {
+        return None;
+    }
     let realm = names::text(input.counted()?);
-    // Every component takes two bytes at least: a wrong number ends with the entry.
     let mut name = Vec::new();
     for _ in 0..components {
         name.push(names::text(input.counted()?));

@@ -22,7 +22,7 @@ pub mod refused;
 pub mod server;
 mod skew;
 mod store;
-mod token;
+pub mod token;
 
 pub use acceptor::GssapiConfig;
 pub use errors::KerberosError;

@@ -40,6 +40,12 @@ pub fn inputs() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "a node of two gigabytes",
             snapshot(&[vec![0; 12], i32::MAX.to_be_bytes().to_vec()].concat()),
         ),
+        ("keytab", "holes", [vec![5, 2], repeated(&[0xff, 0xff, 0xff, 0xff, 0])].concat()),
+        (
+            "keytab",
+            "keys of nothing",
+            [vec![5, 2], repeated(&[&[0, 0, 0, 17][..], &[0; 17]].concat())].concat(),
+        ),
         ("log", "zeros", vec![0; MEGABYTE]),
         ("log", "a record of a megabyte with a wrong sum", log()),
     ]

@@ -187,6 +187,47 @@ def principals():
         'RULE:[1:$1](a{999}{999})', 'RULE:[1:$1]s/((((a{9}){9}){9}){9})/b/', 'RULE:[1:' + '$1' * 500 + ']', 'RULE:[1:$1](\\p{L})', 'RULE:[1:$1](\\x4)')
 
 
+def tlv(tag, *inside):
+    data = b''.join(inside)
+    size = bytes([len(data)]) if len(data) < 128 else b'\x82' + struct.pack('>H', len(data))
+    return bytes([tag]) + size + data
+
+
+def logins():
+    integer = lambda n: tlv(2, n.to_bytes(max(1, (n.bit_length() + 8) // 8), 'big', signed=True))
+    text = lambda s: tlv(0x1b, s.encode())
+    field = lambda n, data: tlv(0xa0 | n, data)
+    def sealed(enctype, kvno, size):
+        return tlv(0x30, field(0, integer(enctype)), b'' if kvno is None else field(1, integer(kvno)), field(2, tlv(4, bytes(size))))
+    krb5 = bytes.fromhex('2a864886f712010202')
+    others = [bytes.fromhex(oid) for oid in ('2b0601050502', '2b06010401823702020a', '2a864882f712010202', '2a03')]
+    def token(oid, parts, realm, enctype, kvno, kind=b'\x01\0', size=40, version=5):
+        name = tlv(0x30, field(0, integer(2)), field(1, tlv(0x30, *map(text, parts))))
+        ticket = tlv(0x61, tlv(0x30, field(0, integer(5)), field(1, text(realm)), field(2, name), field(3, sealed(enctype, kvno, size))))
+        request = tlv(0x6e, tlv(0x30, field(0, integer(version)), field(1, integer(14)), field(2, tlv(3, bytes(5))), field(3, ticket), field(4, sealed(enctype, None, 20))))
+        return tlv(0x60, tlv(6, oid), kind, request)
+    for parts, realm in itertools.product((['zookeeper', 'zk1'], ['zookeeper'], ['a/b', 'c@d', 'e\\'], [], [''], ['x'] * 9), ('ZK.TEST', '', 'R/S@T')):
+        for enctype, kvno in ((18, 7), (17, None), (-128, 2 ** 32 - 1)):
+            add('aprequest', token(krb5, parts, realm, enctype, kvno))
+    good = token(krb5, ['zookeeper', 'zk1'], 'ZK.TEST', 18, 1)
+    add('aprequest', *[token(oid, ['zookeeper', 'zk1'], 'ZK.TEST', 18, 1) for oid in others], token(krb5, ['z'], 'R', 18, 1, kind=b'\x02\0'),
+        token(krb5, ['z'], 'R', 18, 1, size=700), token(krb5, ['z'], 'R', 18, 1, version=4), good + b'x', good[:-1], b'', b'NTLMSSP', b'\x60\x80', b'\x60\x84\xff\xff\xff\xff')
+    def key(parts, realm, kvno, enctype, size, long=None):
+        counted = lambda data: struct.pack('>H', len(data)) + data
+        entry = struct.pack('>H', len(parts)) + counted(realm) + b''.join(map(counted, parts))
+        entry += struct.pack('>IIBH', 1, 1700000000, kvno, enctype) + counted(bytes(range(size)))
+        entry += b'' if long is None else struct.pack('>I', long)
+        return struct.pack('>i', len(entry)) + entry
+    hole = struct.pack('>i', -7) + bytes(7)
+    names = ([b'zookeeper', b'zk1'], [b'zookeeper'], [b'a/b', b'c'], [], [b''] * 16, [b''] * 17, [b'\xff\n'])
+    for parts, (enctype, size), long in itertools.product(names, ((18, 32), (17, 16), (23, 0)), (None, 0, 257)):
+        one = key(parts, b'ZK.TEST', 3, enctype, size, long)
+        add('keytab', b'\5\2' + one, b'\5\2' + hole + one * 3)
+    one = key([b'zookeeper', b'zk1'], b'ZK.TEST', 3, 18, 32)
+    add('keytab', b'', b'\5', b'\5\1' + one, b'\5\2', b'\5\2' + bytes(4) + one, b'\5\2' + one[:-1], b'\5\2\x7f\xff\xff\xff', b'\5\2\x80\0\0\0', b'\5\2' + hole * 9,
+        b'-----BEGIN CERTIFICATE-----')
+
+
 for target in ('flags', 'jaas', 'config', 'names', 'properties'):
     add(target, '')
 frames()
@@ -197,6 +238,7 @@ epochs()
 marks()
 texts()
 principals()
+logins()
 for folder in sorted((HERE / 'corpus').iterdir()):
     files = list(folder.iterdir())
     print(f'{folder.name}: {len(files)} inputs, {sum(f.stat().st_size for f in files)} bytes')

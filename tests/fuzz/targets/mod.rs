@@ -5,6 +5,7 @@
 //! * A target never panics, whatever the bytes; what decodes is encoded again and must mean the same.
 
 mod disk;
+mod logins;
 mod texts;
 mod wire;
 
@@ -65,6 +66,8 @@ targets! {
     texts::flags 32 32 RESERVE;
     texts::jaas 32 32 RESERVE;
     texts::config 32 32 RESERVE;
+    logins::aprequest 4 8 RESERVE;
+    logins::keytab 16 16 RESERVE;
     disk::log 4 8 RESERVE;
     disk::snapshot 8 8 BUFFERS;
     disk::epochs 4 4 RESERVE;
