@@ -18,7 +18,7 @@ use libgssapi::util::{GssIov, GssIovType};
 
 use super::errors::{Case, KerberosError};
 use super::ffi;
-use super::keytab::Keytab;
+use super::keytab::{Entry, Keytab};
 use super::names;
 use super::refused::No;
 use super::server::{Meters, Names};
@@ -39,8 +39,8 @@ const NO_LAYER: u8 = 1;
 pub struct GssapiConfig {
     /// The keytab file.
     pub keytab: PathBuf,
-    /// The configured principal: `zookeeper/host@REALM`, `zookeeper/host` or `zookeeper`. Its first component is
-    /// the service; keys of any host of it are accepted for.
+    /// The configured principal: `zookeeper/host@REALM`, `zookeeper/host`, `zookeeper@REALM`, or the service's name
+    /// alone. Its first component is the service; keys of any host of it are accepted for.
     pub principal: String,
     /// File of the replay cache, in a directory that only this server writes; without, the library's own.
     pub replay_cache: Option<PathBuf>,
@@ -87,11 +87,12 @@ impl Acceptor {
 
 /// The keytab must have a key of the configured principal.
 fn holds(keytab: &Keytab, config: &GssapiConfig) -> Result<(), KerberosError> {
-    let fits = |principal: &str, name: &str| match config.principal.contains('@') {
-        true => principal == config.principal,
-        false => name == config.principal,
+    let fits = |e: &Entry| match &config.principal {
+        full if full.contains('@') => e.principal() == *full,
+        name if name.contains('/') => e.name == *name,
+        service => e.primary() == service,
     };
-    if keytab.entries.iter().any(|e| fits(&e.principal(), &e.name)) {
+    if keytab.entries.iter().any(fits) {
         return Ok(());
     }
     let (path, principal) = (config.keytab.display(), &config.principal);

@@ -1,7 +1,7 @@
 //! From the configuration to what clients may log in with.
 //!
-//! The server's section of the JAAS file (`sasl.serverconfig`, `Server` unless set) has the login module; without
-//! such a section the keys `kerberos.keytab` and `kerberos.principal` of zoo.cfg say the same in fewer words.
+//! The server's section of the JAAS file (`sasl.serverconfig`, `Server` unless set) has the login module; where it
+//! says nothing of Kerberos, the keys `kerberos.keytab` and `kerberos.principal` of zoo.cfg say it in fewer words.
 //!
 //! # Invariants
 //!
@@ -20,6 +20,8 @@ use crate::config::jaas::{Jaas, LoginModule, Module, Section};
 
 /// The replay cache in the data directory: it must survive a restart and belong to this server alone.
 const REPLAY_CACHE: &str = "krb5.rcache2";
+/// The service, unless `kerberos.principal` names another.
+const SERVICE: &str = "zookeeper";
 
 /// What clients may log in with; nothing at all if nothing is configured.
 ///
@@ -53,10 +55,15 @@ pub fn of(
                 }
             }
         }
-        (None, Some(jaas)) if demanded(settings) => {
+        (None, Some(jaas)) if demanded(settings) && auth.kerberos_keytab.is_none() => {
             return Err(missing(file, &auth.sasl_serverconfig, jaas));
         }
         (None, _) => {}
+    }
+    if let (None, Some(keytab)) = (&config.gssapi, &auth.kerberos_keytab) {
+        let principal = auth.kerberos_principal.clone().unwrap_or_else(|| SERVICE.to_owned());
+        let replay_cache = Some(settings.storage.data_dir.join(REPLAY_CACHE));
+        config.gssapi = Some(GssapiConfig { keytab: keytab.clone(), principal, replay_cache });
     }
     Ok(config)
 }
@@ -145,6 +152,17 @@ mod tests {
         let replay_cache = Some(PathBuf::from("/data/krb5.rcache2"));
         let (keytab, principal) = (PathBuf::from("/etc/zk.keytab"), "zookeeper/zk1@R".to_owned());
         assert_eq!(read, Some(GssapiConfig { keytab, principal, replay_cache }));
+    }
+
+    #[test]
+    fn plain_keys_are_enough() {
+        let mut settings = Settings::default();
+        settings.auth.kerberos_keytab = Some(PathBuf::from("/etc/zk.keytab"));
+        let read = || -> Names { Arc::new(|_, name| Ok(name.to_owned())) };
+        let principal = |s: &Settings| of(s, read(), Arc::new(NoMeters)).unwrap().gssapi.unwrap().principal;
+        assert_eq!(principal(&settings), "zookeeper");
+        settings.auth.kerberos_principal = Some("mr_zk/hadoop.hadoop.com".to_owned());
+        assert_eq!(principal(&settings), "mr_zk/hadoop.hadoop.com");
     }
 
     #[test]

@@ -48,10 +48,15 @@ fn names() -> Names {
 
 /// A server over a keytab.
 pub fn server(keytab: &Path) -> (SaslServer, Arc<Seen>) {
+    server_of(keytab, SERVICE)
+}
+
+/// A server of this principal.
+fn server_of(keytab: &Path, principal: &str) -> (SaslServer, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let gssapi = GssapiConfig {
         keytab: keytab.to_path_buf(),
-        principal: SERVICE.to_owned(),
+        principal: principal.to_owned(),
         replay_cache: Some(given("REPLAYS")),
     };
     let meters = Arc::<Seen>::clone(&seen);
@@ -83,7 +88,7 @@ fn logins_that_are_allowed() {
         return allowed();
     }
     let realm = need!("Kerberos logins", Realm::start("ZK.TEST"));
-    let keytab = realm.keytab(&[SERVICE, "zookeeper/127.0.0.1"]).unwrap();
+    let keytab = realm.keytab(&[SERVICE, "zookeeper/127.0.0.1", "zookeeper"]).unwrap();
     let clients = realm.keytab(&["alice", "hdfs/nn.example"]).unwrap();
     let alice = realm.kinit_keytab("alice", &clients, &["-f"]).unwrap();
     let hdfs = realm.kinit_keytab("hdfs/nn.example", &clients, &[]).unwrap();
@@ -114,6 +119,12 @@ fn allowed() {
         Some("zookeeper/127.0.0.1@ZK.TEST"),
         "any key of the service serves"
     );
+    // A service's name may have no host, and the configuration may name the service alone.
+    for principal in ["zookeeper@ZK.TEST", "zookeeper"] {
+        let (bare, _) = server_of(&given("KEYTAB"), principal);
+        let login = logged_in(login(&mut bare.exchange(), Wish::of("zookeeper@ZK.TEST").mutual()));
+        assert_eq!(login.service.as_deref(), Some("zookeeper@ZK.TEST"));
+    }
     use_tickets(&given("HDFS"));
     assert_eq!(logged_in(login(&mut exchange, wish.clone())).id, "hdfs/nn.example");
 
