@@ -275,6 +275,50 @@ pub const DISK_CHECK_BYTES: u64 = 1 << 20;
 /// Step by which the log grows when there is no room for a whole preallocation, bytes.
 pub const DISK_SMALL_STEP: u64 = 1 << 20;
 
+// TLS.
+
+/// Largest key or trust store, bytes: a bundle of all public authorities has 300 KiB.
+pub const TLS_STORE_BYTES: usize = 4 << 20;
+
+/// Most keys and certificates of a store; past it the file is refused.
+pub const TLS_STORE_ENTRIES: usize = 4096;
+
+/// Most rounds by which a key is stretched in a PKCS#12 file: a second or two of work.
+pub const TLS_KEY_ITERATIONS: u64 = 10_000_000;
+
+/// Depth to which a PKCS#12 file is looked at; real ones nest 12 deep.
+pub const TLS_DER_DEPTH: usize = 24;
+
+/// Largest file with a password, bytes.
+pub const TLS_PASSWORD_BYTES: usize = 4096;
+
+/// Largest file with revocation lists, bytes: about 400,000 revoked certificates.
+pub const TLS_CRL_BYTES: usize = 16 << 20;
+
+/// Most revocation lists of one side.
+pub const TLS_CRLS: usize = 64;
+
+/// Longest subject of a certificate that becomes an identity, bytes of DER. ACLs store the text.
+pub const X509_NAME_BYTES: usize = 4096;
+
+/// Authorities whose names are sent to clients so that they find the right certificate; with more,
+/// none are sent, because every handshake would carry them.
+pub const TLS_ISSUER_HINTS: usize = 64;
+
+/// A TLS handshake takes no longer, ms, as in ZooKeeper; past it the connection is closed.
+pub const TLS_HANDSHAKE_MS: u64 = 10_000;
+
+/// TLS handshakes under way at once when the configuration names no bound; further connections are
+/// closed. Each holds some 20 KiB, and `maxClientCnxns` bounds those of one address.
+pub const TLS_HANDSHAKES: usize = 4096;
+
+/// TLS sessions of clients that can be resumed; the oldest give way. Each holds about 2 KiB, mostly
+/// the client's certificates.
+pub const TLS_SESSIONS: usize = 8192;
+
+/// How often key stores, trust stores and revocation lists are looked at for a change, ms.
+pub const TLS_RELOAD_MS: u64 = 1000;
+
 // Threads of the server.
 
 /// Longest sleep of the core thread, ms: it looks at sessions and expiries at least so often.

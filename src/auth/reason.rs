@@ -75,6 +75,8 @@ pub enum Reason {
     TlsPlaintext,
     /// The certificate's name cannot be an identity, or there is more than one.
     TlsIdentity,
+    /// Too many handshakes were under way.
+    TlsBusy,
     /// The handshake failed otherwise.
     TlsHandshake,
     /// The scheme of an auth packet is not offered.
@@ -95,7 +97,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 40] = [
+    pub const ALL: [Reason; 41] = [
         Reason::KrbSkew,
         Reason::KrbReplay,
         Reason::KrbWrongKey,
@@ -128,6 +130,7 @@ impl Reason {
         Reason::TlsProtocol,
         Reason::TlsPlaintext,
         Reason::TlsIdentity,
+        Reason::TlsBusy,
         Reason::TlsHandshake,
         Reason::AuthScheme,
         Reason::AuthRefused,
@@ -308,6 +311,11 @@ impl Reason {
                 "TLS_IDENTITY",
                 "the certificate's subject cannot be used as an identity",
                 "issue a certificate with one plain subject name",
+            ),
+            Reason::TlsBusy => (
+                "TLS_BUSY",
+                "too many TLS handshakes at once",
+                "the client will try again by itself; find the source of the storm, or raise netty.server.outstandingHandshake.limit",
             ),
             Reason::TlsHandshake => {
                 ("TLS_HANDSHAKE", "the TLS handshake failed", "read the text of the TLS library in this line")
