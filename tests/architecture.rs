@@ -32,12 +32,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("storage", &["disk", "txn", "jute"]),
     ("driver", &["replica", "storage", "tree", "disk", "txn"]),
     ("os", &["disk"]),
-    ("tls", &["os"]),
+    ("tls", &["os", "auth"]),
     ("kerberos", &["os", "auth"]),
     ("client", &["proto", "jute", "tls", "kerberos"]),
-    ("net", &["proto", "peer", "jute", "tls", "kerberos", "replica", "os", "admin", "metrics"]),
+    ("net", &["proto", "peer", "jute", "tls", "kerberos", "replica", "os", "admin", "metrics", "auth"]),
     ("admin", &["metrics", "os"]),
-    ("metrics", &["os"]),
+    ("metrics", &["os", "auth"]),
     ("audit", &["os", "metrics"]),
     (
         "server",
@@ -50,7 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "server", "client", "storage", "tree", "replica", "os", "disk", "txn", "proto", "jute", "net",
-            "admin", "metrics", "audit", "session", "kerberos",
+            "admin", "metrics", "audit", "session", "kerberos", "tls",
         ],
     ),
 ];

@@ -16,9 +16,12 @@ pub mod names;
 pub mod reason;
 pub mod rules;
 pub mod sasl;
+mod x509;
 
 pub use acl::{Caller, Fixup, all_of, any_of, fix_up, masked};
 pub use digest::{DigestAlgorithm, generate as generate_digest};
+
+pub use x509::identities as x509_identities;
 
 use crate::limits::QUOTED_INPUT;
 use crate::types::Id;

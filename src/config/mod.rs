@@ -21,6 +21,8 @@ pub mod secret;
 pub mod settings;
 pub mod shell;
 pub mod sources;
+pub mod tls_names;
+mod tls_rules;
 pub mod values;
 
 pub use finding::{EXIT_BAD_CONFIG, Finding, Findings, Place, Severity};

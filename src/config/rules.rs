@@ -19,6 +19,7 @@ pub fn check_all(given: &Given, settings: &mut Settings, findings: &mut Findings
     check_access(given, settings, findings);
     check_members(given, settings, findings);
     check_own_line(given, settings, findings);
+    super::tls_rules::check(given, settings, findings);
     if settings.client.client_port.is_none() && settings.client.secure_client_port.is_none() {
         let what = "neither clientPort nor secureClientPort: no client can connect";
         findings.warn(&at(given, "clientPort"), "clientPort", what, "add clientPort=2181");
@@ -26,7 +27,7 @@ pub fn check_all(given: &Given, settings: &mut Settings, findings: &mut Findings
 }
 
 /// Where a key was given; an empty place if nobody gave it.
-fn at(given: &Given, id: &str) -> Place {
+pub(super) fn at(given: &Given, id: &str) -> Place {
     given.place(id).cloned().unwrap_or_else(|| Place::whole("configuration"))
 }
 
@@ -81,7 +82,8 @@ fn check_ports(given: &Given, settings: &Settings, findings: &mut Findings) {
 fn check_access(given: &Given, settings: &mut Settings, findings: &mut Findings) {
     const X509: &str = "org.apache.zookeeper.server.auth.X509AuthenticationProvider";
     let auth = &mut settings.auth;
-    if given.has("secureClientPort") && !auth.auth_providers.contains_key(&auth.ssl_auth_provider) {
+    let tls = given.has("secureClientPort") || settings.client.port_unification;
+    if tls && !auth.auth_providers.contains_key(&auth.ssl_auth_provider) {
         if auth.ssl_auth_provider == "x509" {
             auth.auth_providers.insert("x509".to_owned(), X509.to_owned());
         } else {

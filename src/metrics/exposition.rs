@@ -18,6 +18,7 @@ use super::histogram::Past;
 use super::kinds::{Detail, Summary};
 use super::logins;
 use super::table::Metrics;
+use super::tls;
 use super::window::Marks;
 
 /// The one label of keyed metrics.
@@ -67,6 +68,7 @@ pub(super) fn families_since(metrics: &Metrics, gauges: &Gauges, base: &Marks) -
     }
     all.push(decision_family(metrics));
     all.extend(login_families(metrics));
+    all.extend(tls_families(metrics));
     all.retain(|family| !family.get_metric().is_empty());
     all
 }
@@ -100,6 +102,22 @@ fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
         family(logins::BARE_DIGESTS, MetricType::COUNTER, bare_digests.into_iter().collect()),
         family(logins::WITHOUT_LOGIN, MetricType::GAUGE, without_login.into_iter().collect()),
     ]
+}
+
+/// Our own series of TLS; none where nothing happened.
+fn tls_families(metrics: &Metrics) -> Vec<MetricFamily> {
+    let refused = metrics.tls.all_refused().into_iter().map(|(reason, count)| {
+        let mut sample = Metric::from_label(vec![label("reason", reason.code())]);
+        sample.set_counter(counted(count as f64));
+        sample
+    });
+    let mut families = vec![family(tls::REFUSED, MetricType::COUNTER, refused.collect())];
+    let (reloads, failures) = metrics.tls.reloads();
+    for (name, count) in [(tls::RELOADS, reloads), (tls::RELOAD_FAILURES, failures)] {
+        let samples = (count > 0).then(|| counter(count as f64, None));
+        families.push(family(name, MetricType::COUNTER, samples.into_iter().collect()));
+    }
+    families
 }
 
 fn gauge_families(gauges: &Gauges) -> Vec<MetricFamily> {

@@ -17,6 +17,7 @@
 //! | [`stats`] | the numbers of `srvr` |
 //! | [`decisions`] | decisions by operation and outcome (our own series) |
 //! | [`logins`] | logins and refusals (our own series) |
+//! | [`tls`] | TLS by outcome (our own series) |
 //! | [`mntr`], [`exposition`] | the two texts |
 //! | [`window`] | the exposition with quantiles of the last minutes |
 //! | [`absent`] | what ZooKeeper has and this server cannot have |
@@ -40,6 +41,7 @@ pub mod sets;
 mod slots;
 pub mod stats;
 pub mod table;
+pub mod tls;
 pub mod window;
 
 pub use decisions::DecisionCounts;
@@ -50,6 +52,7 @@ pub use logins::LoginCounts;
 pub use sets::{CounterSet, SummarySet, top_namespace};
 pub use stats::{BufferSizes, BufferStats, ServerStats};
 pub use table::{Kind, Metrics, Provider, Row};
+pub use tls::TlsCounts;
 pub use window::Window;
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::logins::LoginCounts;
 use super::sets::{CounterSet, SummarySet};
 use super::slots::Pool;
 use super::stats::ServerStats;
+use super::tls::TlsCounts;
 use crate::types::stages::StageTimes;
 
 /// What a metric is.
@@ -86,6 +87,8 @@ macro_rules! metrics {
             pub decisions: DecisionCounts,
             /// Logins and refusals.
             pub logins: LoginCounts,
+            /// TLS by outcome.
+            pub tls: TlsCounts,
             provider: Provider,
             pool: Arc<Pool>,
         }
@@ -118,6 +121,7 @@ macro_rules! metrics {
                     stats: ServerStats::default(),
                     decisions: DecisionCounts::default(),
                     logins: LoginCounts::default(),
+                    tls: TlsCounts::default(),
                     provider,
                     pool,
                 }

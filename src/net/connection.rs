@@ -339,7 +339,8 @@ where
         }
         self.sent = 0;
         scratch.give_back(std::mem::take(&mut self.unsent));
-        Poll::Ready(Ok(()))
+        // TLS may hold records that the socket did not take yet; plain TCP holds nothing.
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     /// The end: everybody is told, and the stream is shut down.

@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 
 use super::connection::{Connection, ConnectionLimits};
 use super::registry::Registry;
+use super::secure::{Wire, greet};
 use super::service::{NetEvent, Peer, Service};
 use crate::limits::{ACCEPT_PAUSE_MS, DEFAULT_LISTEN_BACKLOG, OWN_PAUSE_MS, REFUSALS_LOGGED_PER_SECOND};
 use crate::types::Instant;
@@ -85,8 +86,10 @@ pub struct Front<V: Service> {
     pub registry: Arc<Registry<V::Client>>,
     /// Bounds of each.
     pub limits: Arc<ConnectionLimits>,
-    /// Is this the TLS listener?
+    /// Is this the TLS listener (`secureClientPort`)?
     pub secure: bool,
+    /// What its connections speak.
+    pub wire: Wire,
     /// `clientTcpKeepAlive`.
     pub keep_alive: bool,
 }
@@ -126,8 +129,16 @@ fn admit<V: Service>(stream: TcpStream, address: SocketAddr, front: &Arc<Front<V
             if front.keep_alive {
                 let _ = sockopt::set_socket_keepalive(&stream, true);
             }
-            let (service, limits) = (Arc::clone(&front.service), Arc::clone(&front.limits));
-            tokio::spawn(Connection::new(stream, service, place, limits));
+            match &front.wire {
+                Wire::Plain | Wire::PlainBesideTls => {
+                    if let Wire::PlainBesideTls = front.wire {
+                        front.service.count(NetEvent::Plain { local: peer.ip.is_loopback() });
+                    }
+                    let (service, limits) = (Arc::clone(&front.service), Arc::clone(&front.limits));
+                    tokio::spawn(Connection::new(stream, service, place, limits));
+                }
+                _ => drop(tokio::spawn(greet(stream, Arc::clone(front), place))),
+            }
         }
         Err(full) => {
             front.service.count(NetEvent::Rejected);

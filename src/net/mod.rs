@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`listener`] | bind, accept, admit, spawn, close the idle |
 //! | [`connection`] | the poll loop of one connection |
+//! | [`secure`] | TLS handshakes, and ports that take both |
 //! | [`service`] | what a connection needs from the server behind it |
 //! | [`registry`] | the connections of a listener, their limits |
 //! | [`waker`] | waking and killing a connection from any thread |
@@ -21,6 +22,7 @@ pub mod connection;
 pub mod frame;
 pub mod listener;
 pub mod registry;
+pub mod secure;
 pub mod service;
 pub mod throttle;
 pub mod waker;
@@ -32,6 +34,7 @@ pub use budget::{LargeBudget, LargeGuard};
 pub use connection::{Connection, ConnectionLimits};
 pub use listener::{Front, ListenAddress, accept_loop, bind, sweep_loop};
 pub use registry::{Admission, Entry, Full, Registry};
+pub use secure::Wire;
 pub use service::{CloseReason, FirstBytes, Flow, NetEvent, Outgoing, Peer, Service, Verdict, WordAnswer};
 pub use throttle::{BlueThrottle, ConnectKind};
 pub use waker::{Kill, TaskWaker};

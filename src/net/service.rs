@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TaskWaker;
+use crate::auth::reason::Reason;
+use crate::auth::sasl::Refusal;
+use crate::tls::X509Identity;
 use crate::types::{ConnId, Now};
 
 /// The far end of a connection. IPv4 addresses mapped into IPv6 are IPv4 here.
@@ -25,7 +28,7 @@ pub struct Peer {
     pub ip: IpAddr,
     /// Port.
     pub port: u16,
-    /// Did it come through the TLS listener?
+    /// Did it come through the TLS listener (`secureClientPort`)?
     pub secure: bool,
 }
 
@@ -117,6 +120,8 @@ pub enum CloseReason {
     Ended(&'static str),
     /// Its session moved to a newer connection.
     Replaced,
+    /// Its TLS handshake was refused; the service tells why.
+    Handshake(Reason),
     /// The server shuts down.
     Shutdown,
     /// The socket failed.
@@ -138,7 +143,13 @@ impl CloseReason {
 
     /// Does the socket still take a proper goodbye?
     pub fn is_polite(&self) -> bool {
-        !matches!(self, CloseReason::Io(_) | CloseReason::SlowReader { .. } | CloseReason::Idle)
+        !matches!(
+            self,
+            CloseReason::Io(_)
+                | CloseReason::SlowReader { .. }
+                | CloseReason::Idle
+                | CloseReason::Handshake(_)
+        )
     }
 }
 
@@ -164,6 +175,7 @@ impl fmt::Display for CloseReason {
             }
             CloseReason::Ended(why) => f.write_str(why),
             CloseReason::Replaced => f.write_str("its session came back on another connection"),
+            CloseReason::Handshake(reason) => write!(f, "TLS refused: {reason}"),
             CloseReason::Shutdown => f.write_str("the server shuts down"),
             CloseReason::Io(e) => write!(f, "socket error: {e}"),
         }
@@ -182,6 +194,13 @@ pub trait Service: Send + Sync + 'static {
 
     /// A connection was accepted.
     fn open(&self, id: ConnId, peer: Peer, waker: &Arc<TaskWaker>) -> Arc<Self::Client>;
+
+    /// The connection is encrypted from here on; who the peer is by its certificate, if it showed one.
+    /// Comes before its first frame.
+    fn secured(&self, client: &Arc<Self::Client>, identity: Option<&X509Identity>);
+
+    /// A TLS handshake was refused.
+    fn tls_refused(&self, peer: Peer, refusal: &Refusal);
 
     /// Are the first four bytes a four-letter word?
     fn first_bytes(&self, bytes: [u8; 4]) -> FirstBytes;
@@ -244,6 +263,13 @@ pub enum NetEvent {
     Expired,
     /// A large request was refused.
     LargeRejected,
+    /// A TLS connection was closed before its handshake, because the server does not serve.
+    DroppedEarly,
+    /// A plain connection came where TLS is configured; from this machine?
+    Plain {
+        /// It came over loopback.
+        local: bool,
+    },
     /// The throttle let a connect request pass; tokens that are missing from the full bucket.
     Admitted {
         /// Missing tokens.

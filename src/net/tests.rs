@@ -10,8 +10,10 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
+use crate::auth::sasl::Refusal;
 use crate::limits::{OUTGOING_HARD, OUTGOING_HIGH_WATER};
 use crate::proto::ConnectRequest;
+use crate::tls::X509Identity;
 use crate::types::{ConnId, Instant, Now};
 
 const MAX_FRAME: usize = 1 << 20;
@@ -62,6 +64,8 @@ impl Service for Echo {
         *client.waker.lock() = Some(Arc::clone(waker));
         Arc::new(client)
     }
+    fn secured(&self, _: &Arc<EchoClient>, _: Option<&X509Identity>) {}
+    fn tls_refused(&self, _: Peer, _: &Refusal) {}
     fn first_bytes(&self, bytes: [u8; 4]) -> FirstBytes {
         match &bytes {
             b"ruok" => FirstBytes::Word(0),

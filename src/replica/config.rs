@@ -87,7 +87,9 @@ fn providers(s: &Settings) -> Providers {
             settings::DigestAlgorithm::Sha512 => DigestAlgorithm::Sha512,
         }),
         super_digest: auth.super_digest.as_ref().map(|d| d.reveal().into()),
-        x509: s.client.secure_client_port.is_some() || class("X509AuthenticationProvider"),
+        x509: s.client.secure_client_port.is_some()
+            || s.client.port_unification
+            || class("X509AuthenticationProvider"),
         sasl,
         skip_acl: auth.skip_acl,
         super_users: auth.super_users.clone(),

@@ -87,7 +87,7 @@ pub struct Conn {
     pub id: ConnId,
     /// Who is at the other end.
     pub peer: SocketAddr,
-    /// Does it use TLS?
+    /// Did it come by the TLS port (`secureClientPort`)?
     pub secure: bool,
     /// Wall time of the accept, ms since 1970.
     pub established_ms: i64,
@@ -95,6 +95,7 @@ pub struct Conn {
     pub stats: ConnStats,
     queue: Mutex<Queue>,
     wake: Box<dyn Wake>,
+    encrypted: AtomicBool,
     phase: AtomicU8,
     touched: AtomicBool,
     in_flight: AtomicU32,
@@ -125,6 +126,7 @@ impl Conn {
             },
             queue: Mutex::default(),
             wake,
+            encrypted: AtomicBool::new(false),
             phase: AtomicU8::new(Phase::Fresh as u8),
             touched: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
@@ -133,6 +135,16 @@ impl Conn {
             identities: RwLock::new(Arc::from([address_identity(peer.ip())])),
             login: LoginState::default(),
         })
+    }
+
+    /// Does it use TLS? On a port that takes both, [`Conn::secure`] does not tell.
+    pub fn encrypted(&self) -> bool {
+        self.encrypted.load(Ordering::Acquire)
+    }
+
+    /// Its TLS handshake is done.
+    pub fn set_encrypted(&self) {
+        self.encrypted.store(true, Ordering::Release);
     }
 
     /// How far it has come.

@@ -21,11 +21,13 @@ use parking_lot::Mutex;
 use super::core::CoreMessage;
 use super::logins::{Logins, Mechanisms, Token};
 use super::queue::Queue;
+use super::secure::{self, SecureClients};
 use super::source::WordSource;
 use super::status::Facts;
 use super::strangers::Strangers;
 use crate::admin::{FourLetterWords, Whitelist, Word};
 use crate::auth::enforce::Enforcement;
+use crate::auth::sasl::Refusal;
 use crate::config::Settings;
 use crate::limits::WITHOUT_LOGIN_SWEEP_MS;
 use crate::metrics::Metrics;
@@ -38,6 +40,7 @@ use crate::proto::ConnectRequest;
 use crate::replica::{
     Accepted, Conn, Input, Phase, Shared, Wake, accept, is_proven, note_refusal, without_sasl,
 };
+use crate::tls::X509Identity;
 use crate::types::{ConnId, Now};
 
 /// What is there once the server serves.
@@ -68,6 +71,8 @@ pub struct Front {
     pub plain: Arc<Registry<Conn>>,
     /// Connections of the TLS port.
     pub secure: Arc<Registry<Conn>>,
+    /// TLS of the client ports.
+    pub tls: SecureClients,
 }
 
 struct WakeTask(Arc<TaskWaker>);
@@ -80,7 +85,7 @@ impl Wake for WakeTask {
 
 impl Front {
     /// A front that does not serve yet.
-    pub fn new(settings: &Settings, metrics: Arc<Metrics>, facts: Facts) -> Front {
+    pub fn new(settings: &Settings, metrics: Arc<Metrics>, facts: Facts, tls: SecureClients) -> Front {
         let client = &settings.client;
         let registry =
             || Registry::new(client.max_client_cnxns, client.max_cnxns, client.sessionless_cnxn_timeout);
@@ -105,6 +110,7 @@ impl Front {
             facts,
             plain: registry(),
             secure: registry(),
+            tls,
         }
     }
 
@@ -277,6 +283,14 @@ impl Service for Front {
         conn
     }
 
+    fn secured(&self, conn: &Arc<Conn>, identity: Option<&X509Identity>) {
+        secure::secured(self, conn, identity);
+    }
+
+    fn tls_refused(&self, peer: Peer, refusal: &Refusal) {
+        secure::refused(self, peer, refusal);
+    }
+
     fn first_bytes(&self, bytes: [u8; 4]) -> FirstBytes {
         match Word::parse(bytes) {
             Some(word) => FirstBytes::Word(self.words.argument_len(word)),
@@ -383,6 +397,9 @@ impl Service for Front {
             NetEvent::Dropped => metrics.connection_drop_count.inc(),
             NetEvent::Expired => metrics.sessionless_connections_expired.inc(),
             NetEvent::LargeRejected => metrics.large_requests_rejected.inc(),
+            NetEvent::DroppedEarly => metrics.cnxn_closed_without_zk_server_running.inc(),
+            NetEvent::Plain { local: true } => metrics.stats.non_mtls_local_connections.inc(),
+            NetEvent::Plain { local: false } => metrics.stats.non_mtls_remote_connections.inc(),
             NetEvent::Admitted { deficit } => {
                 metrics.connection_token_deficit.record(i64::try_from(deficit).unwrap_or(i64::MAX));
                 metrics.connection_request_count.inc();

@@ -20,6 +20,7 @@ pub fn gauges(front: &Front) -> Gauges {
         connection_drop_probability: front.drop_chance(),
         max_file_descriptor_count: front.facts.open_files.map_or(-1, int),
         open_file_descriptor_count: process::open_fds().map_or(-1, int),
+        outstanding_tls_handshake: int(front.tls.handshakes()),
         uptime: int(clock::mono().since(front.facts.started).as_millis()),
         ..Gauges::of(stats)
     };

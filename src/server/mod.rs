@@ -12,12 +12,14 @@
 //! | module | |
 //! |---|---|
 //! | `start` | from settings to a serving server |
+//! | `ports` | the client ports: bound, then opened |
 //! | `stop` | from a signal or a failure to the end |
 //! | [`front`] | the service behind the client listeners |
 //! | [`core`], [`log`], [`snapshots`] | the threads |
 //! | `access` | names, demands and mechanisms of logins |
 //! | [`logins`], `strangers`, `penalties` | logins, sessions without one, refusals by address |
 //! | [`queue`] | what lies between them |
+//! | [`secure`] | TLS of the client ports |
 //! | [`throttle`] | the request throttle |
 //! | [`observer`] | what the node tells, as metrics, audit and log |
 //! | [`source`], [`status`], `gauges` | what four-letter words are told |
@@ -37,7 +39,9 @@ pub mod log;
 pub mod logins;
 pub mod observer;
 mod penalties;
+mod ports;
 pub mod queue;
+pub mod secure;
 pub mod snapshots;
 pub mod source;
 mod start;

@@ -6,7 +6,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -21,7 +20,9 @@ use super::core::Core;
 use super::front::{Front, Serving};
 use super::log::{Log, LogThread};
 use super::observer::Observer;
+use super::ports::Port;
 use super::queue::Queue;
+use super::secure::{self, SecureClients};
 use super::snapshots::SnapshotThread;
 use super::status::Facts;
 use super::stop::{Running, VitalThread};
@@ -32,12 +33,10 @@ use crate::driver::{self, SnapshotPolicy, Start, Worker};
 use crate::error::ExitCode;
 use crate::limits::BLOCKING_THREADS;
 use crate::metrics::{Metrics, Provider};
-use crate::net::{self, ConnectionLimits, ListenAddress, accept_loop, sweep_loop};
 use crate::os::disk::RealDisk;
 use crate::os::{clock, entropy};
 use crate::replica::{Node, ReplicaConfig};
 use crate::storage::{Dirs, Rules, StorageError};
-use crate::types::version::FULL_VERSION;
 
 /// What this server cannot do yet is said at once, not half done.
 pub fn refuse(settings: &Settings) -> Result<(), Failure> {
@@ -45,11 +44,10 @@ pub fn refuse(settings: &Settings) -> Result<(), Failure> {
     if let Some(why) = settings.quorum.refusal() {
         return refusal(format!("refused: {why}: keep one voter, or none, in the configuration"));
     }
-    if settings.client.secure_client_port.is_some() {
-        return refusal("refused: secureClientPort: TLS is not served yet; remove the key".to_owned());
-    }
-    if settings.client.client_port.is_none() {
-        return refusal("config: there is no clientPort; set one, such as clientPort=2181".to_owned());
+    if settings.client.client_port.is_none() && settings.client.secure_client_port.is_none() {
+        let text =
+            "config: there is neither clientPort nor secureClientPort; set one, such as clientPort=2181";
+        return refusal(text.to_owned());
     }
     Ok(())
 }
@@ -74,30 +72,27 @@ pub struct Starting {
 pub type Recovery = Result<Start<RealDisk>, Failure>;
 
 impl Starting {
-    /// Binds the client port and answers what can be answered without serving.
+    /// Reads keys and trust, binds the client ports and answers what can be answered without serving.
     pub fn listen(
         settings: Settings,
         open_files: Option<u64>,
         failed: UnboundedSender<Failure>,
     ) -> Result<Starting, Failure> {
         let names = access::names(&settings, None)?;
-        let client = &settings.client;
-        let at = ListenAddress {
-            host: client.client_port_address.clone(),
-            port: client.client_port.unwrap_or(0),
-            backlog: client.client_port_listen_backlog,
-        };
-        let listener = net::bind(&at).map_err(|e| cannot_listen(&at, &e))?;
-        let port = listener.local_addr().map(|a| a.port()).ok();
+        let tls = SecureClients::new(&settings)?;
+        let plain = Port::plain(&settings, &tls).map(Port::bind).transpose()?;
+        let secure = Port::secure(&settings, &tls).map(Port::bind).transpose()?;
         let provider = if settings.metrics.prometheus { Provider::Prometheus } else { Provider::Default };
         let metrics = Arc::new(Metrics::new(provider));
         let facts = Facts::new(&settings, open_files);
-        facts.bound(port, None);
+        facts.bound(plain.as_ref().map(|b| b.port), secure.as_ref().map(|b| b.port));
         warn_of_few_files(&settings, open_files);
-        let front = Arc::new(Front::new(&settings, metrics, facts));
-        let tasks = open(listener, &settings, &front).map_err(|e| cannot_listen(&at, &e))?;
-        let address = at.host.as_deref().unwrap_or("*");
-        info!(version = FULL_VERSION, address, port, "listening");
+        let front = Arc::new(Front::new(&settings, metrics, facts, tls));
+        let mut tasks = vec![tokio::spawn(secure::reload_loop(Arc::clone(&front)))];
+        for bound in [plain, secure].into_iter().flatten() {
+            tasks.extend(bound.open(&settings, &front)?);
+        }
+        tasks.push(tokio::spawn(Arc::clone(&front).watch_strangers()));
         let mut replica = ReplicaConfig::standalone(&settings, entropy::seed());
         replica.providers.default_realm = names.default_realm().map(str::to_owned);
         let dirs = Dirs::new(&settings.storage.data_dir, &settings.storage.data_log_dir);
@@ -164,32 +159,6 @@ impl Starting {
         let threads = (core_thread, log_thread, snapshot_thread);
         Ok(Running { front, tasks, inbox, log, snapshots, ending, threads })
     }
-}
-
-fn cannot_listen(at: &ListenAddress, e: &io::Error) -> Failure {
-    let host = at.host.as_deref().unwrap_or("*");
-    let cure = match e.kind() {
-        io::ErrorKind::AddrInUse => "another process listens there: end it, or change clientPort",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: change clientPort",
-        _ => "clientPortAddress must be an address of this machine",
-    };
-    Failure::new(ExitCode::Unexpected, format!("config: cannot listen on {host}:{}: {e}: {cure}", at.port))
-}
-
-/// Connections, one sweep of idle ones, four-letter words: everything of a listener.
-fn open(listener: TcpListener, settings: &Settings, front: &Arc<Front>) -> io::Result<Vec<JoinHandle<()>>> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let max_frame = settings.limits.jute_maxbuffer;
-    let shared = Arc::new(net::Front {
-        service: Arc::clone(front),
-        registry: Arc::clone(&front.plain),
-        limits: Arc::new(ConnectionLimits { max_frame, large: front.large().cloned() }),
-        secure: false,
-        keep_alive: settings.client.client_tcp_keep_alive,
-    });
-    let accepting = tokio::spawn(accept_loop(listener, Arc::clone(&shared)));
-    let strangers = tokio::spawn(Arc::clone(front).watch_strangers());
-    Ok(vec![accepting, tokio::spawn(sweep_loop(shared)), strangers])
 }
 
 fn warn_of_few_files(settings: &Settings, open_files: Option<u64>) {

@@ -166,7 +166,6 @@ mod row {
     pub(super) const WORKS: Status = Status::Works;
     pub(super) const ENSEMBLE: Status = Status::Later { work: Work::Ensemble, stops: false };
     pub(super) const SECURITY: Status = Status::Later { work: Work::Security, stops: false };
-    pub(super) const SECURITY_STOP: Status = Status::Later { work: Work::Security, stops: true };
     pub(super) const OPERATIONS: Status = Status::Later { work: Work::Operations, stops: false };
 
     pub(super) const fn int(min: i64, max: i64) -> Kind {

@@ -11,22 +11,40 @@ const CLIENT_AUTH: Kind = word(&["NONE", "WANT", "NEED", ""]);
 const CONTEXT: Status = Status::Refused(
     "a Java class cannot be loaded; name the stores with ssl.keyStore.* and ssl.trustStore.*",
 );
+const OCSP: Status = Status::Refused(
+    "the status of certificates is not asked over the network; name revocation lists with crlPath",
+);
+const NO_RESOLVER: Status = Status::NoMeaning(
+    "no decision about a peer asks a resolver; list the names that are allowed with allowedNames",
+);
+const NO_DETECTION: Status = Status::NoMeaning(
+    "a silent client ends by nio.sessionlessCnxnTimeout on every port, as on ZooKeeper's client ports",
+);
 const PROTOCOLS: Kind = word(&["TLS", "TLSv1.1", "TLSv1.2", "TLSv1.3"]);
 
 /// The keys both sides share, one after the other.
 macro_rules! side {
-    ($area:expr, $p:literal, $client_names:literal, $reverse:literal) => {
+    ($area:expr, $p:literal, $status:expr, $detect:expr, $client_names:literal, $reverse:literal) => {
         [
-            row!($area, $p, "protocol", PROTOCOLS, "= TLSv1.3", "", SECURITY, "Protocol of the TLS context."),
+            row!(
+                $area,
+                $p,
+                "protocol",
+                PROTOCOLS,
+                "= TLSv1.3 and TLSv1.2",
+                "",
+                $status,
+                "The one protocol version that is accepted, when enabledProtocols is not set."
+            ),
             row!(
                 $area,
                 $p,
                 "enabledProtocols",
                 LIST,
-                "= protocol",
+                "= protocol, else TLSv1.3 and TLSv1.2",
                 "",
-                SECURITY,
-                "Protocols that are accepted."
+                $status,
+                "Protocol versions that are accepted: TLSv1.3, TLSv1.2."
             ),
             row!(
                 $area,
@@ -35,8 +53,8 @@ macro_rules! side {
                 LIST,
                 "= built-in list",
                 "",
-                SECURITY,
-                "Cipher suites that are accepted, by their Java names."
+                $status,
+                "Cipher suites that are accepted, by their Java names, in the order of preference."
             ),
             row!(
                 $area,
@@ -45,10 +63,10 @@ macro_rules! side {
                 PATH,
                 "",
                 "",
-                SECURITY,
+                $status,
                 "File with the own key and certificates."
             ),
-            row!($area, $p, "keyStore.password", SECRET, "", "", SECURITY, "Password of the key store."),
+            row!($area, $p, "keyStore.password", SECRET, "", "", $status, "Password of the key store."),
             row!(
                 $area,
                 $p,
@@ -56,7 +74,7 @@ macro_rules! side {
                 PATH,
                 "",
                 "",
-                SECURITY,
+                $status,
                 "File with the password of the key store; wins over keyStore.password."
             ),
             row!(
@@ -66,7 +84,7 @@ macro_rules! side {
                 STORES,
                 "",
                 "",
-                SECURITY,
+                $status,
                 "Format of the key store; by the file's extension when unset."
             ),
             row!(
@@ -76,10 +94,10 @@ macro_rules! side {
                 PATH,
                 "",
                 "",
-                SECURITY,
+                $status,
                 "File with the trusted certificates."
             ),
-            row!($area, $p, "trustStore.password", SECRET, "", "", SECURITY, "Password of the trust store."),
+            row!($area, $p, "trustStore.password", SECRET, "", "", $status, "Password of the trust store."),
             row!(
                 $area,
                 $p,
@@ -87,7 +105,7 @@ macro_rules! side {
                 PATH,
                 "",
                 "",
-                SECURITY,
+                $status,
                 "File with the password of the trust store; wins over trustStore.password."
             ),
             row!(
@@ -97,7 +115,7 @@ macro_rules! side {
                 STORES,
                 "",
                 "",
-                SECURITY,
+                $status,
                 "Format of the trust store; by the file's extension when unset."
             ),
             row!(
@@ -117,7 +135,7 @@ macro_rules! side {
                 BOOL,
                 "true",
                 "",
-                SECURITY,
+                $status,
                 "Check the name in the peer's certificate."
             ),
             row!(
@@ -127,8 +145,18 @@ macro_rules! side {
                 BOOL,
                 $client_names,
                 "",
-                SECURITY,
+                $status,
                 "Check the name in the certificate of a connecting peer, too. Needs hostnameVerification."
+            ),
+            row!(
+                $area,
+                $p,
+                "allowedNames",
+                LIST,
+                "",
+                "",
+                $status,
+                "DNS names and addresses that certificates of connecting peers may be for (subject alternative names), where clientHostnameVerification is on."
             ),
             row!(
                 $area,
@@ -137,7 +165,7 @@ macro_rules! side {
                 BOOL,
                 $reverse,
                 "",
-                SECURITY,
+                NO_RESOLVER,
                 "A name found by reverse look-up may match the certificate."
             ),
             row!(
@@ -147,10 +175,20 @@ macro_rules! side {
                 BOOL,
                 "false",
                 "",
-                SECURITY,
-                "Check certificates against revocation lists."
+                $status,
+                "Check certificates against the revocation lists of crlPath."
             ),
-            row!($area, $p, "ocsp", BOOL, "false", "", SECURITY, "Check certificates by OCSP."),
+            row!(
+                $area,
+                $p,
+                "crlPath",
+                LIST,
+                "",
+                "",
+                $status,
+                "Files with revocation lists (PEM or DER), separated by commas; naming one switches the check on."
+            ),
+            row!($area, $p, "ocsp", BOOL, "false", "", OCSP, "Check certificates by OCSP."),
             row!(
                 $area,
                 $p,
@@ -158,7 +196,7 @@ macro_rules! side {
                 CLIENT_AUTH,
                 "NEED",
                 "",
-                SECURITY,
+                $status,
                 "Whether a connecting peer has to show a certificate."
             ),
             row!(
@@ -168,7 +206,7 @@ macro_rules! side {
                 from(1),
                 "5000",
                 "ms",
-                SECURITY,
+                $detect,
                 "How long the first bytes of a port with both TLS and plain text are waited for."
             ),
         ]
@@ -190,28 +228,28 @@ macro_rules! row {
     };
 }
 
-const OF_CLIENTS: [Key; 19] = side!(Area::TlsClient, "ssl.", "false", "false");
-const OF_SERVERS: [Key; 19] = side!(Area::TlsQuorum, "ssl.quorum.", "true", "true");
+const OF_CLIENTS: [Key; 21] = side!(Area::TlsClient, "ssl.", WORKS, NO_DETECTION, "false", "false");
+const OF_SERVERS: [Key; 21] = side!(Area::TlsQuorum, "ssl.quorum.", ENSEMBLE, ENSEMBLE, "true", "true");
 
 mod single {
     use super::super::row::*;
 
     table! {
         Area::TlsClient => {
-            "secureClientPort" "" PORT, "" "port" SECURITY_STOP, "Port of TLS client connections.";
-            "secureClientPortAddress" "" HOST, "" "" SECURITY, "Address the secure client port is bound to; unset is all addresses. Needs secureClientPort.";
-            "client.portUnification" "zookeeper.client.portUnification" BOOL, "false" "" SECURITY_STOP, "The client port takes TLS and plain connections.";
-            "client.certReload" "zookeeper.client.certReload" BOOL, "false" "" SECURITY, "Read key and trust store again when they change.";
-            "netty.server.outstandingHandshake.limit" "zookeeper.netty.server.outstandingHandshake.limit" ANY_INT, "-1" "handshakes" SECURITY, "TLS handshakes under way beyond which new connections are closed; -1 is off.";
-            "netty.server.earlyDropSecureConnectionHandshakes" "zookeeper.netty.server.earlyDropSecureConnectionHandshakes" BOOL, "false" "" SECURITY, "Drop TLS connections while the server does not serve.";
-            "ssl.authProvider" "zookeeper.ssl.authProvider" TEXT, "x509" "" SECURITY, "Scheme that names clients with certificates.";
+            "secureClientPort" "" PORT, "" "port" WORKS, "Port of TLS client connections.";
+            "secureClientPortAddress" "" HOST, "" "" WORKS, "Address the secure client port is bound to; unset is all addresses. Needs secureClientPort.";
+            "client.portUnification" "zookeeper.client.portUnification" BOOL, "false" "" WORKS, "The client port takes TLS and plain connections.";
+            "client.certReload" "zookeeper.client.certReload" BOOL, "true" "" WORKS, "Read key store, trust store and revocation lists again when they change.";
+            "netty.server.outstandingHandshake.limit" "zookeeper.netty.server.outstandingHandshake.limit" ANY_INT, "-1" "handshakes" WORKS, "TLS handshakes under way beyond which new connections are closed; -1 is the built-in bound.";
+            "netty.server.earlyDropSecureConnectionHandshakes" "zookeeper.netty.server.earlyDropSecureConnectionHandshakes" BOOL, "false" "" WORKS, "Drop TLS connections while the server does not serve.";
+            "ssl.authProvider" "zookeeper.ssl.authProvider" TEXT, "x509" "" WORKS, "Scheme that names clients with certificates.";
             "ssl.sslProvider" "zookeeper.ssl.sslProvider" word(&["JDK", "OPENSSL", "OPENSSL_REFCNT"]), "JDK" "" none("there is one TLS engine, built in"), "TLS engine of Java's Netty layer.";
             "fips-mode" "zookeeper.fips-mode" BOOL, "true" "" SECURITY, "Restrict algorithms; with true, DIGEST-MD5 between servers is not available.";
         }
         Area::TlsQuorum => {
-            "sslQuorum" "" BOOL, "false" "" SECURITY, "TLS between servers.";
-            "portUnification" "" BOOL, "false" "" SECURITY, "Ports between servers take TLS and plain connections.";
-            "sslQuorumReloadCertFiles" "" BOOL, "false" "" SECURITY, "Read key and trust store between servers again when they change.";
+            "sslQuorum" "" BOOL, "false" "" ENSEMBLE, "TLS between servers.";
+            "portUnification" "" BOOL, "false" "" ENSEMBLE, "Ports between servers take TLS and plain connections.";
+            "sslQuorumReloadCertFiles" "" BOOL, "true" "" ENSEMBLE, "Read key store, trust store and revocation lists between servers again when they change.";
         }
     }
 }

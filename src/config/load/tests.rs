@@ -226,7 +226,7 @@ fn zookeepers_rules_are_errors() {
         stops(&with(&format!("{required}{contradiction}")), "contradicts enforce.auth.enabled");
     }
     assert_eq!(errors(&with(required)), Vec::<String>::new());
-    stops(&with("secureClientPort=2281"), "refused: not yet: served by the security work");
+    stops(&with("secureClientPort=2281"), "ssl.keyStore.location: not set, but TLS is on");
     stops(&with("a=\\u12"), "a broken \\u escape");
 }
 

@@ -14,7 +14,8 @@ use super::super::keys::{Status, by_name, by_property};
 /// gets shorter.
 const PENDING: &[&str] = &[];
 
-const SOURCES: [&str; 3] = [include_str!("server.rs"), include_str!("auth.rs"), include_str!("operate.rs")];
+const SOURCES: [&str; 4] =
+    [include_str!("server.rs"), include_str!("auth.rs"), include_str!("operate.rs"), include_str!("tls.rs")];
 
 /// Fields of the settings with the keys they come from.
 fn fields() -> Vec<(String, String)> {
@@ -56,7 +57,8 @@ fn what_is_called_working_is_read_by_a_room() {
     assert!(fields.len() > 80);
     let mut unread = Vec::new();
     for (field, key) in &fields {
-        let row = by_name(key).or_else(|| by_property(key));
+        let of_tls = format!("ssl.{key}");
+        let row = by_name(key).or_else(|| by_property(key)).or_else(|| by_name(&of_tls));
         let works = row.is_some_and(|row| row.status == Status::Works);
         if works && !words.contains(field.as_str()) {
             unread.push(field.as_str());

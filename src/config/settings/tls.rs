@@ -51,9 +51,9 @@ pub struct Store {
 /// One side of TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsSide {
-    /// `protocol`; `None` is the best of TLS 1.3 and 1.2.
+    /// `protocol`; `None` is both TLS 1.3 and 1.2.
     pub protocol: Option<String>,
-    /// `enabledProtocols`; empty means the protocol alone.
+    /// `enabledProtocols`; empty means what `protocol` says.
     pub enabled_protocols: Vec<String>,
     /// `ciphersuites`; empty means the built-in list.
     pub ciphersuites: Vec<String>,
@@ -67,8 +67,13 @@ pub struct TlsSide {
     pub client_hostname_verification: bool,
     /// `allowReverseDnsLookup`.
     pub allow_reverse_dns_lookup: bool,
+    /// `allowedNames`: what certificates of connecting peers may be for, beside their address or the
+    /// `server.N` hosts.
+    pub allowed_names: Vec<String>,
     /// `crl`.
     pub crl: bool,
+    /// `crlPath`: files with revocation lists; one switches the check on.
+    pub crl_path: Vec<PathBuf>,
     /// `ocsp`.
     pub ocsp: bool,
     /// `clientAuth`.
@@ -102,7 +107,9 @@ impl TlsSide {
             hostname_verification: given.flag(&id("hostnameVerification")),
             client_hostname_verification: given.flag(&id("clientHostnameVerification")),
             allow_reverse_dns_lookup: given.flag(&id("allowReverseDnsLookup")),
+            allowed_names: given.list(&id("allowedNames")),
             crl: given.flag(&id("crl")),
+            crl_path: given.list(&id("crlPath")).into_iter().map(PathBuf::from).collect(),
             ocsp: given.flag(&id("ocsp")),
             client_auth: match given.word(&id("clientAuth")).as_str() {
                 "NONE" => ClientAuth::None,
