@@ -370,3 +370,30 @@ pub const GSS_THREADS: usize = 4;
 /// Steps of logins that wait for a thread; further ones are turned away (SASL_BUSY), so
 /// that a storm of logins costs at most the memory of so many tokens.
 pub const GSS_QUEUE: usize = 1024;
+// SASL and Kerberos, outward.
+
+/// Longest token of DIGEST-MD5, bytes, as Java's; past it the exchange is refused.
+pub const DIGEST_TOKEN: usize = 4096;
+
+/// Most directives of a token of DIGEST-MD5; RFC 2831 knows 14.
+pub const DIGEST_DIRECTIVES: usize = 32;
+
+/// Longest name of a user of DIGEST-MD5, bytes; past it the JAAS section is refused.
+pub const DIGEST_NAME: usize = 255;
+
+/// Shortest and longest pause before a ticket is looked at again, seconds: a KDC that is away
+/// is not asked all the time, and a clock that was set does not let a ticket end unseen.
+pub const TICKET_LOOK_MIN_S: u64 = 30;
+/// See [`TICKET_LOOK_MIN_S`].
+pub const TICKET_LOOK_MAX_S: u64 = 600;
+
+/// Longest token between servers that log in to each other, bytes: tickets with much
+/// authorization data have up to 48 KiB. Past it the connection is closed.
+pub const QUORUM_AUTH_TOKEN: usize = 64 << 10;
+
+/// Tokens of a learner in one login at a server, as Java's `MAX_RETRIES`; past it the
+/// login is refused.
+pub const QUORUM_AUTH_ROUNDS: usize = 5;
+
+/// Longest time for a login between servers, ms, whatever the socket's own time-out.
+pub const QUORUM_AUTH_MS: u64 = 10_000;

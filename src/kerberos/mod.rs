@@ -12,16 +12,21 @@
 mod acceptor;
 pub mod config;
 mod der;
+pub mod digest_md5;
 mod errors;
 mod ffi;
+pub mod initiator;
 pub mod keytab;
+pub mod krb5_ffi;
 mod mechanism;
 mod names;
 pub mod pool;
+pub mod quorum;
 pub mod refused;
 pub mod server;
 mod skew;
 mod store;
+pub mod tickets;
 pub mod token;
 
 pub use acceptor::GssapiConfig;

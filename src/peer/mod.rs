@@ -1,1 +1,7 @@
-//! Quorum and election wire (filled by the ensemble work).
+//! Quorum and election wire: the login in front of it; the rest is filled by the ensemble work.
+//!
+//! # Invariants
+//!
+//! * Every decoder is total and bounded.
+
+pub mod auth_packet;
