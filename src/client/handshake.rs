@@ -125,7 +125,9 @@ async fn converse(
         let reply = wire::parse_reply(read_frame(stream, input, config.max_buffer, server).await?)?;
         if reply.header.err != 0 {
             let code = Code::from_number(reply.header.err);
-            return Err(ClientError::AuthFailed(format!("{server} answered {code:?} to SASL")));
+            return Err(ClientError::AuthFailed(format!(
+                "{server} refused the login with {code:?}; its log says why"
+            )));
         }
         let token = Reader::new(&reply.body).buffer()?.unwrap_or_default();
         challenge = Some(Bytes::copy_from_slice(token));
