@@ -6,13 +6,16 @@ RUN    ?= run
 OUT     = $${CARGO_TARGET_DIR:-target}
 OX      = $(OUT)/release/oxkeeper
 
-.PHONY: help run build setup test oracle clients bench fuzz fmt clean-run
+.PHONY: help run run-standalone build setup test oracle clients bench fuzz fmt clean-run
 
 help:       ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 	@echo "  Settings: PORT=2181 RUN=run (server of make run), ARGS=... (make bench, clients, fuzz)"
 
-run: build  ## build and start a standalone server in the foreground, data in ./run
+run: build  ## build and start a standalone server secured by Kerberos, with a KDC of its own, in ./run
+	@PORT=$(PORT) packaging/run-secure.sh $(RUN) $(OX)
+
+run-standalone: build  ## build and start a plain standalone server in the foreground, data in ./run
 	@PORT=$(PORT) packaging/run.sh $(RUN) $(OX)
 
 build:      ## build the release binary

@@ -8,7 +8,7 @@ dir=$(cd "$dir" && pwd)
 cfg=$dir/zoo.cfg
 if [ ! -e "$cfg" ]; then
     cat > "$cfg" <<X
-# Written by \`make run\`. Any zoo.cfg of ZooKeeper 3.9 works as well.
+# Written by \`make run-standalone\`. Any zoo.cfg of ZooKeeper 3.9 works as well.
 tickTime=2000
 dataDir=$dir/data
 clientPort=${PORT:-2181}

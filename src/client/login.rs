@@ -42,6 +42,10 @@ pub struct LoginOptions {
 }
 
 impl LoginOptions {
+    /// Flags with a value.
+    pub const FLAGS: [&str; 6] =
+        ["--keytab", "--ccache", "--principal", "--server-principal", "--user", "--password-file"];
+
     /// Takes a flag and its value into account; false if it is none of ours.
     pub fn take(&mut self, flag: &str, value: &str) -> bool {
         match flag {

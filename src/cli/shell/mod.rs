@@ -65,7 +65,8 @@ pub struct Shell {
 
 /// Runs the shell with the arguments behind `shell`; the exit code.
 pub fn run(args: &[String]) -> i32 {
-    let (startup, complaint) = Startup::parse(args);
+    let (mut startup, complaint) = Startup::parse(args);
+    startup.environment(|name| std::env::var(name).ok());
     let voice = Voice { json: startup.json };
     if let Some(complaint) = complaint {
         voice.say(&Answer::Note(complaint));

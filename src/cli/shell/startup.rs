@@ -4,8 +4,11 @@
 //!
 //! * Flags are those of `ZooKeeperMain`; unknown ones are passed over, as there.
 
-use crate::client::{ClientConfig, ClientError};
+use crate::client::{ClientConfig, ClientError, LoginOptions, OutwardSasl};
+use crate::config::Secret;
+use crate::config::flags::{Flag, parse_flags, parse_property};
 use crate::config::properties::parse_properties;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What `oxkeeper shell` was started with.
@@ -21,6 +24,8 @@ pub struct Startup {
     pub wait: bool,
     /// `-client-configuration`: a file of properties.
     pub client_configuration: Option<String>,
+    /// `--keytab`, `--ccache`, `-D...` and the like: the login.
+    pub login: LoginOptions,
     /// `--json`: answers as JSON.
     pub json: bool,
     /// `-h`, `-help`, `--help`.
@@ -39,6 +44,7 @@ impl Startup {
             read_only: false,
             wait: false,
             client_configuration: None,
+            login: LoginOptions::default(),
             json: false,
             help: false,
             command: None,
@@ -57,6 +63,16 @@ impl Startup {
                 "-r" => s.read_only = true,
                 "-waitforconnection" => s.wait = true,
                 "--json" => s.json = true,
+                "--kerberos" => s.login.kerberos = true,
+                flag if LoginOptions::FLAGS.contains(&flag) => {
+                    let mut text = String::new();
+                    value(&mut text);
+                    s.login.take(flag, &text);
+                }
+                flag if flag.starts_with("-D") => {
+                    let (name, value) = parse_property(flag);
+                    s.login.properties.insert(name, Secret::new(value));
+                }
                 "-h" | "-help" | "--help" => s.help = true,
                 flag if flag.starts_with('-') => {}
                 _ => {
@@ -68,6 +84,18 @@ impl Startup {
             }
         }
         (s, None)
+    }
+
+    /// Takes the properties of the variables into account with which zkCli.sh's users hand them over; what
+    /// stands on the command line wins, then `JVMFLAGS`.
+    pub fn environment(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        for name in ["JVMFLAGS", "CLIENT_JVMFLAGS"] {
+            for flag in parse_flags(&variable(name).unwrap_or_default()).into_iter().rev() {
+                if let Flag::Property { name, value } = flag {
+                    self.login.properties.entry(name).or_insert_with(|| Secret::new(value));
+                }
+            }
+        }
     }
 
     /// The client's settings for a connect string.
@@ -82,15 +110,18 @@ impl Startup {
         )?;
         let mut config = ClientConfig::new(server)?.timeout(Duration::from_millis(ms));
         config.read_only = self.read_only;
+        let mut login = self.login.clone();
         if let Some(file) = &self.client_configuration {
-            apply_file(&mut config, file)?;
+            apply_file(&mut config, &mut login, file)?;
         }
+        let outward = login.outward(&|path| std::fs::read(path))?;
+        config.sasl = outward.map(|o| Arc::new(OutwardSasl::new(o)) as Arc<_>);
         Ok(config)
     }
 }
 
 /// Settings of a client's properties file that mean something here.
-fn apply_file(config: &mut ClientConfig, file: &str) -> Result<(), ClientError> {
+fn apply_file(config: &mut ClientConfig, login: &mut LoginOptions, file: &str) -> Result<(), ClientError> {
     let refuse = |why: String| ClientError::Config(format!("client configuration {file}: {why}"));
     let bytes = std::fs::read(file).map_err(|e| refuse(format!("cannot be read, {e}")))?;
     let entries = parse_properties(&bytes).map_err(|e| refuse(format!("is no properties file, {e:?}")))?;
@@ -108,7 +139,7 @@ fn apply_file(config: &mut ClientConfig, file: &str) -> Result<(), ClientError> 
                      connect to the plain client port"
                 )));
             }
-            _ => {}
+            _ => drop(login.properties.insert(entry.key, Secret::new(entry.value))),
         }
     }
     Ok(())
@@ -152,6 +183,29 @@ mod tests {
         assert_eq!(s.server, "localhost:2181");
         assert!(parse("-timeout x ls /").0.client("a").is_err());
         assert!(parse("-client-configuration /does/not/exist ls /").0.client("a").is_err());
+    }
+
+    #[test]
+    fn logins_come_from_flags_variables_and_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("client.cfg");
+        std::fs::write(&file, "zookeeper.server.principal=from/file\n").unwrap();
+        let (mut s, complaint) =
+            parse("--keytab /k --principal a@R -Dx=1 -Dy=line --kerberos --server-principal z/h ls /");
+        assert_eq!(complaint, None);
+        s.environment(|name| match name {
+            "JVMFLAGS" => Some("-Xmx1g -Dy=jvm -Dz=first -Dz=jvm".into()),
+            _ => Some("-Dz=client -Dw=client".into()),
+        });
+        let values = ["x", "y", "z", "w"].map(|name| s.login.property(name));
+        assert_eq!(values, [Some("1"), Some("line"), Some("jvm"), Some("client")]);
+        assert!(s.login.kerberos && s.login.keytab.is_some() && s.login.server_principal.is_some());
+        assert!(s.client("a").is_err(), "two ways to log in");
+        assert!(parse("ls /").0.client("a").unwrap().sasl.is_none());
+        assert!(parse("--ccache FILE:/cc ls /").0.client("a").unwrap().sasl.is_some());
+        let line = format!("-Dzookeeper.sasl.clientconfig=X -client-configuration {} ls /", file.display());
+        assert!(parse(&line).0.client("a").is_err(), "a section without a file");
+        assert_eq!(parse("--keytab").1.as_deref(), Some("Error: no argument found for option --keytab"));
     }
 
     #[test]
