@@ -186,13 +186,20 @@ impl Inner {
 
     fn login(&self) -> Result<(Arc<MemoryCache>, Tgt), Refusal> {
         match &self.source {
-            Source::Keytab { path, principal } => krb5_ffi::login(principal, path)
-                .map(|(cache, tgt)| (Arc::new(cache), tgt))
-                .map_err(|e| failure(&e, &format!("logging in as {principal} with {}", path.display()))),
-            Source::Cache { name, .. } => Err(Refusal::new(
-                Reason::KrbTicketExpired,
-                format!("{} holds no ticket", cache_name(name.as_deref())),
-            )),
+            Source::Keytab { path, principal } => {
+                // Told before the KDC is asked: libkrb5 would name the KDC first.
+                std::fs::File::open(path).map_err(|e| {
+                    let cure = "check that the file exists and that this user may read it";
+                    Refusal::new(Reason::KrbKeytab, format!("{}: {e}; {cure}", path.display())).of(principal)
+                })?;
+                krb5_ffi::login(principal, path)
+                    .map(|(cache, tgt)| (Arc::new(cache), tgt))
+                    .map_err(|e| failure(&e, &format!("logging in as {principal} with {}", path.display())))
+            }
+            Source::Cache { name, .. } => {
+                let text = format!("{} holds no ticket; run kinit", cache_name(name.as_deref()));
+                Err(Refusal::new(Reason::KrbTicketExpired, text))
+            }
         }
     }
 
