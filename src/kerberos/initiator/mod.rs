@@ -185,7 +185,8 @@ impl Conversation {
             }
             Err(e) => {
                 self.over = true;
-                Err(refused::of(&e))
+                let rsasls_own = || Refusal::new(Reason::SaslSequence, e.to_string());
+                Err(refused::of(&e).unwrap_or_else(rsasls_own))
             }
         }
     }
