@@ -32,10 +32,6 @@ pub const PASSWORD_LENGTH: usize = 16;
 
 // Logins.
 
-/// Longest SASL token of a client, bytes; past it SASL_TOO_LONG. Tickets with the authorization data of
-/// Active Directory reach 48 KiB.
-pub const SASL_TOKEN_MAX: usize = 64 << 10;
-
 /// How long a connection that was refused at the end of its exchange is kept before it is closed, ms: a
 /// client that believes itself logged in comes back at once.
 pub const LATE_REFUSAL_MS: u64 = 1000;
@@ -49,6 +45,9 @@ pub const REFUSALS_FORGIVEN: f64 = 50.0;
 
 /// Addresses whose refusals are remembered; beyond, the most forgiven ones are forgotten first.
 pub const REFUSAL_SOURCES: usize = 4096;
+
+/// Clock skew of a client from which on it is worth a warning, ms; Kerberos refuses at 300 s.
+pub const SKEW_WARNING_MS: i64 = 60_000;
 
 /// How often sessions without a login are looked through, ms.
 pub const WITHOUT_LOGIN_SWEEP_MS: u64 = 250;

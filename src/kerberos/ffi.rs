@@ -158,6 +158,8 @@ struct RawContext([u8; 0]);
 unsafe extern "C" {
     fn krb5_init_context(context: *mut *mut RawContext) -> i32;
     fn krb5_free_context(context: *mut RawContext);
+    fn krb5_get_default_realm(context: *mut RawContext, realm: *mut *mut c_char) -> i32;
+    fn krb5_free_default_realm(context: *mut RawContext, realm: *mut c_char);
 }
 
 #[link(name = "k5crypto")]
@@ -170,6 +172,22 @@ unsafe extern "C" {
         input: *const EncData,
         output: *mut Data,
     ) -> i32;
+}
+
+/// The default realm of krb5.conf; `None` when there is no such file, or no realm in it.
+pub fn default_realm() -> Option<String> {
+    let context = Context::new()?;
+    let mut realm: *mut c_char = ptr::null_mut();
+    // SAFETY: the context is live, and krb5_get_default_realm writes a new string to `realm` or returns a code.
+    let code = unsafe { krb5_get_default_realm(context.0, &mut realm) };
+    if code != 0 || realm.is_null() {
+        return None;
+    }
+    // SAFETY: on success `realm` is a string that ends with NUL; it is copied before it is freed below.
+    let text = unsafe { CStr::from_ptr(realm) }.to_str().ok().map(str::to_owned);
+    // SAFETY: `realm` was made by krb5_get_default_realm of the same context and is freed once.
+    unsafe { krb5_free_default_realm(context.0, realm) };
+    text.filter(|realm| !realm.is_empty())
 }
 
 /// A context of libkrb5 that belongs to one thread.

@@ -31,4 +31,4 @@ pub mod token;
 
 pub use acceptor::GssapiConfig;
 pub use errors::KerberosError;
-pub use ffi::use_krb5_conf;
+pub use ffi::{default_realm, use_krb5_conf};

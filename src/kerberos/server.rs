@@ -52,6 +52,13 @@ pub struct SaslServerConfig {
     pub meters: Arc<dyn Meters>,
 }
 
+impl SaslServerConfig {
+    /// Is there nothing to log in with?
+    pub fn is_empty(&self) -> bool {
+        self.gssapi.is_none()
+    }
+}
+
 /// The mechanisms of this server, never the registry that other crates can add to.
 static MECHANISMS: [rsasl::prelude::Mechanism; 1] = [mechanism::GSSAPI];
 

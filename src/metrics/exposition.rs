@@ -94,11 +94,20 @@ fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
         });
         family(name, MetricType::COUNTER, samples.collect())
     };
+    let (ahead, behind) = metrics.logins.skews();
+    let skews = [("ahead", ahead), ("behind", behind)].into_iter().filter(|(_, ms)| *ms != 0);
+    let skews = skews.map(|(furthest, ms)| {
+        let mut sample = Metric::from_label(vec![label("furthest", furthest)]);
+        sample.set_gauge(gauge(ms as f64, None).get_gauge().clone());
+        sample
+    });
+    let skews = skews.collect();
     let bare_digests = metrics.logins.bare_digests().map(|n| counter(n as f64, None));
     let without_login = metrics.logins.without_login().map(|n| gauge(n as f64, None));
     vec![
         labelled(logins::LOGINS, "mechanism", metrics.logins.logins()),
         labelled(logins::REFUSALS, "reason", metrics.logins.refusals()),
+        family(logins::SKEW, MetricType::GAUGE, skews),
         family(logins::BARE_DIGESTS, MetricType::COUNTER, bare_digests.into_iter().collect()),
         family(logins::WITHOUT_LOGIN, MetricType::GAUGE, without_login.into_iter().collect()),
     ]

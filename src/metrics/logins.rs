@@ -6,7 +6,7 @@
 //!   ZooKeeper's.
 //! * Labels are codes of our own: nothing that a peer sent becomes one.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::sets::CounterSet;
 
@@ -18,6 +18,8 @@ pub const REFUSALS: &str = "oxkeeper_login_refusals";
 pub const BARE_DIGESTS: &str = "oxkeeper_digest_md5_without_tls";
 /// Sessions without a login, where one is required.
 pub const WITHOUT_LOGIN: &str = "oxkeeper_sessions_without_login";
+/// Furthest clocks of clients that were let in, ms ahead of ours, label `furthest`: `ahead`, `behind`.
+pub const SKEW: &str = "oxkeeper_client_clock_skew_ms";
 
 /// The counts.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub struct LoginCounts {
     logins: CounterSet,
     refusals: CounterSet,
     bare_digests: AtomicU64,
+    ahead_ms: AtomicI64,
+    behind_ms: AtomicI64,
     /// One more than there are; 0 where no login is required.
     without_login: AtomicU64,
 }
@@ -43,6 +47,17 @@ impl LoginCounts {
     /// A login by DIGEST-MD5 used no TLS. True for the first one.
     pub fn bare_digest(&self) -> bool {
         self.bare_digests.fetch_add(1, Relaxed) == 0
+    }
+
+    /// The clock of a client is so far ahead of ours (negative: behind). True when none was further.
+    pub fn skew(&self, ms: i64) -> bool {
+        let (ahead, behind) = (self.ahead_ms.fetch_max(ms, Relaxed), self.behind_ms.fetch_min(ms, Relaxed));
+        ms > ahead || ms < behind
+    }
+
+    /// The furthest clocks: ahead, and behind as a negative number.
+    pub fn skews(&self) -> (i64, i64) {
+        (self.ahead_ms.load(Relaxed), self.behind_ms.load(Relaxed))
     }
 
     /// So many sessions have no login now.
@@ -84,6 +99,8 @@ mod tests {
         assert_eq!((counts.without_login(), counts.bare_digests()), (None, None));
         counts.without_login_is(0);
         assert_eq!((counts.bare_digest(), counts.bare_digest()), (true, false));
+        assert_eq!([5, 3, -1, -1].map(|ms| counts.skew(ms)), [true, false, true, false]);
+        assert_eq!(counts.skews(), (5, -1));
         assert_eq!(counts.logins(), [("GSSAPI", 1)]);
         assert_eq!(counts.refusals(), [("KRB_SKEW", 2)]);
         assert_eq!((counts.without_login(), counts.bare_digests()), (Some(0), Some(2)));

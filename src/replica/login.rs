@@ -18,7 +18,7 @@ use crate::auth::reason::Reason;
 use crate::auth::sasl::{Login, Refusal, SaslStep};
 use crate::error::Code;
 use crate::jute::{Reader, Writer};
-use crate::limits::SASL_TOKEN_MAX;
+use crate::limits::SASL_TOKEN;
 use crate::proto::{FrameBuilder, OpCode, ReplyHeader, Request as Decoded};
 use crate::types::Zxid;
 use parking_lot::RwLock;
@@ -74,8 +74,8 @@ pub(super) fn begin(conn: &Conn, xid: i32, mut r: Reader<'_>) -> Accepted {
 /// Why a token is refused before any exchange looks at it: it is too long, or its client is logged in.
 pub fn sasl_token_refusal(conn: &Conn, token: Option<&[u8]>) -> Option<Refusal> {
     let length = token.map_or(0, <[u8]>::len);
-    if length > SASL_TOKEN_MAX {
-        let detail = format!("{length} bytes, at most {SASL_TOKEN_MAX}");
+    if length > SASL_TOKEN {
+        let detail = format!("{length} bytes, at most {SASL_TOKEN}");
         return Some(Refusal::new(Reason::SaslTooLong, detail));
     }
     let login = conn.login()?;

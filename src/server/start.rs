@@ -31,6 +31,7 @@ use crate::audit::AuditLog;
 use crate::config::Settings;
 use crate::driver::{self, SnapshotPolicy, Start, Worker};
 use crate::error::ExitCode;
+use crate::kerberos;
 use crate::limits::BLOCKING_THREADS;
 use crate::metrics::{Metrics, Provider};
 use crate::os::disk::RealDisk;
@@ -78,7 +79,7 @@ impl Starting {
         open_files: Option<u64>,
         failed: UnboundedSender<Failure>,
     ) -> Result<Starting, Failure> {
-        let names = access::names(&settings, None)?;
+        let names = access::names(&settings, kerberos::default_realm().as_deref())?;
         let tls = SecureClients::new(&settings)?;
         let plain = Port::plain(&settings, &tls).map(Port::bind).transpose()?;
         let secure = Port::secure(&settings, &tls).map(Port::bind).transpose()?;
@@ -88,6 +89,9 @@ impl Starting {
         facts.bound(plain.as_ref().map(|b| b.port), secure.as_ref().map(|b| b.port));
         warn_of_few_files(&settings, open_files);
         let front = Arc::new(Front::new(&settings, metrics, facts, tls));
+        if let Some(mechanisms) = access::mechanisms(&settings, &names, &front.metrics)? {
+            front.log_in_by(mechanisms);
+        }
         let mut tasks = vec![tokio::spawn(secure::reload_loop(Arc::clone(&front)))];
         for bound in [plain, secure].into_iter().flatten() {
             tasks.extend(bound.open(&settings, &front)?);

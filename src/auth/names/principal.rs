@@ -38,6 +38,8 @@ pub enum BadShape {
     Escape,
     /// A control character or a line separator.
     Control,
+    /// Bytes that were no UTF-8: a replacement character stands for them, and other names would look alike.
+    NotText,
 }
 
 impl fmt::Display for BadShape {
@@ -50,6 +52,7 @@ impl fmt::Display for BadShape {
             BadShape::Empty => "a part of the name is empty",
             BadShape::Escape => "a component of the name holds an escaped character",
             BadShape::Control => "the name holds a control character",
+            BadShape::NotText => "the name is not UTF-8",
         })
     }
 }
@@ -71,6 +74,9 @@ impl Principal {
         }
         if text.chars().any(is_control) {
             return Err(BadShape::Control);
+        }
+        if text.contains('\u{fffd}') {
+            return Err(BadShape::NotText);
         }
         if text.contains('\\') {
             return Err(BadShape::Escape);
@@ -158,6 +164,7 @@ mod tests {
             ("a\n@R", BadShape::Control),
             ("a@R\0", BadShape::Control),
             ("a\u{2028}@R", BadShape::Control),
+            ("a\u{fffd}@R", BadShape::NotText),
         ] {
             assert_eq!(Principal::parse(bad), Err(why), "{bad:?}");
         }

@@ -42,13 +42,13 @@ table! {
         "enforce.auth.enabled" "zookeeper.enforce.auth.enabled" BOOL, "false" "" WORKS, "Answer no request before the session is authenticated by one of enforce.auth.schemes.";
         "enforce.auth.schemes" "zookeeper.enforce.auth.schemes" LIST, "" "" WORKS, "Schemes that enforce.auth.enabled accepts.";
         "allowSaslFailedClients" "zookeeper.allowSaslFailedClients" BOOL, "false" "" WORKS, "Keep a connection open after its SASL exchange failed; refused where a login is required.";
-        "sasl.serverconfig" "zookeeper.sasl.serverconfig" TEXT, "Server" "" SECURITY, "JAAS section of the server.";
+        "sasl.serverconfig" "zookeeper.sasl.serverconfig" TEXT, "Server" "" WORKS, "JAAS section of the server.";
         "kerberos.removeHostFromPrincipal" "zookeeper.kerberos.removeHostFromPrincipal" BOOL, "false" "" WORKS, "Drop /host from the SASL id.";
         "kerberos.removeRealmFromPrincipal" "zookeeper.kerberos.removeRealmFromPrincipal" BOOL, "false" "" WORKS, "Drop @REALM from the SASL id.";
         "kerberos.minReLoginTimeMs" "zookeeper.kerberos.minReLoginTimeMs" long(0), "60000" "ms" SECURITY, "Shortest time between two log-ins at the KDC.";
         "security.auth_to_local" "zookeeper.security.auth_to_local" TEXT, "DEFAULT" "" WORKS, "Rules from a Kerberos principal to a short name, in the syntax of MIT and Hadoop; whoever no rule maps is refused.";
-        "kerberos.keytab" "zookeeper.kerberos.keytab" PATH, "" "" SECURITY, "Keytab of this server's own Kerberos login, instead of a JAAS file; it is read for each login of a client, so that a new one needs no restart.";
-        "kerberos.principal" "zookeeper.kerberos.principal" TEXT, "zookeeper" "" SECURITY, "This server's principal in kerberos.keytab: its first component alone (any key of that service is taken), or a full principal.";
+        "kerberos.keytab" "zookeeper.kerberos.keytab" PATH, "" "" WORKS, "Keytab of this server's own Kerberos login, instead of a JAAS file; it is read for each login of a client, so that a new one needs no restart.";
+        "kerberos.principal" "zookeeper.kerberos.principal" TEXT, "zookeeper" "" WORKS, "This server's principal in kerberos.keytab: its first component alone (any key of that service is taken), or a full principal.";
         "sessionsWithoutLogin.maxPerSource" "zookeeper.sessionsWithoutLogin.maxPerSource" from(1), "64" "sessions" WORKS, "Where a login is required: sessions without one that an address may hold; its further connections are closed.";
         "sessionsWithoutLogin.max" "zookeeper.sessionsWithoutLogin.max" from(1), "1000" "sessions" WORKS, "Where a login is required: sessions without one of all addresses together.";
         "sessionsWithoutLogin.timeoutMs" "zookeeper.sessionsWithoutLogin.timeoutMs" from(100), "10000" "ms" WORKS, "Where a login is required: a connection that has not logged in after this time is closed.";
@@ -56,7 +56,7 @@ table! {
         "kerberos.allowedRealms" "zookeeper.kerberos.allowedRealms" LIST, "" "" WORKS, "Realms whose principals may log in, separated by commas; without it the default realm and those that the patterns of security.auth_to_local write out.";
         "requireKerberosConfig" "zookeeper.requireKerberosConfig" BOOL, "false" "" WORKS, "Fail when there is no Kerberos default realm.";
         "kinit" "zookeeper.kinit" PATH, "/usr/bin/kinit" "" none("tickets are renewed in the process, no command is run"), "Command with which Java renews a ticket cache.";
-        "" "java.security.auth.login.config" PATH, "" "" SECURITY, "The JAAS file. Java reads it only as -D flag; here zoo.cfg has it too.";
-        "" "java.security.krb5.conf" PATH, "= the system's" "" SECURITY, "The Kerberos configuration.";
+        "" "java.security.auth.login.config" PATH, "" "" WORKS, "The JAAS file. Java reads it only as -D flag; here zoo.cfg has it too.";
+        "" "java.security.krb5.conf" PATH, "= the system's" "" WORKS, "The Kerberos configuration.";
     }
 }

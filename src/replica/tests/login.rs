@@ -152,7 +152,7 @@ fn nothing_is_served_before_the_login_that_is_required() {
 fn a_second_login_and_a_long_token_are_refused_before_an_exchange() {
     let mut w = world(None, false);
     let c = w.connect();
-    let long = vec![0; crate::limits::SASL_TOKEN_MAX + 1];
+    let long = vec![0; crate::limits::SASL_TOKEN + 1];
     assert_eq!(sasl_token_refusal(&c, Some(&long)).unwrap().reason, Reason::SaslTooLong);
     assert_eq!(sasl_token_refusal(&c, Some(&long[1..])), None);
     log_in(&mut w, &c, "hdfs@R");
