@@ -23,23 +23,25 @@ pub use digest::{DigestAlgorithm, generate as generate_digest};
 
 pub use x509::identities as x509_identities;
 
+use crate::config::Secret;
 use crate::limits::QUOTED_INPUT;
 use crate::types::Id;
 use reason::Reason;
 use sasl::{Login, Mechanism, Refusal};
 use std::net::IpAddr;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Everything that a connection has proven to be, in the order in which it did.
 pub type Identities = Arc<[Id]>;
 
 /// Which schemes this server knows, and their settings (`ProviderRegistry`).
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Providers {
     /// `digest`: its hash, or `None` when `DigestAuthenticationProvider.enabled=false`.
     pub digest: Option<DigestAlgorithm>,
-    /// `user:base64` that gets `super` (never printed).
-    pub super_digest: Option<Arc<str>>,
+    /// `user:base64` that gets `super`.
+    pub super_digest: Option<Secret>,
     /// `x509` is registered (a secure port is configured).
     pub x509: bool,
     /// `sasl` is registered (`authProvider.N=…SASLAuthenticationProvider`).
@@ -57,22 +59,6 @@ pub struct Providers {
     pub default_realm: Option<String>,
     /// `ensemble` is registered; the names it takes, or `None` for any (`ensembleAuthName` is not set).
     pub ensemble: Option<Option<Vec<String>>>,
-}
-
-impl std::fmt::Debug for Providers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Providers")
-            .field("digest", &self.digest)
-            .field("super_digest", &self.super_digest.as_ref().map(|_| "***"))
-            .field("x509", &self.x509)
-            .field("sasl", &self.sasl)
-            .field("skip_acl", &self.skip_acl)
-            .field("super_users", &self.super_users)
-            .field("any_sasl_user", &self.any_sasl_user)
-            .field("short_names", &self.short_names)
-            .field("ensemble", &self.ensemble)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What an auth packet led to.
@@ -129,10 +115,15 @@ impl Providers {
     }
 
     fn digest_identities(&self, algorithm: DigestAlgorithm, auth: &[u8]) -> Vec<Id> {
-        let text = String::from_utf8_lossy(auth);
-        let id = digest::generate(algorithm, &text);
+        let id = match std::str::from_utf8(auth) {
+            Ok(text) => digest::generate(algorithm, text),
+            // A copy of a password is not left behind in memory.
+            Err(_) => {
+                digest::generate(algorithm, &Zeroizing::new(String::from_utf8_lossy(auth).into_owned()))
+            }
+        };
         let mut ids = Vec::with_capacity(2);
-        if self.super_digest.as_deref() == Some(id.as_str()) {
+        if self.super_digest.as_ref().is_some_and(|digest| digest.is(id.as_bytes())) {
             ids.push(Id::new("super", ""));
         }
         ids.push(Id::new("digest", id));

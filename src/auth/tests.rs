@@ -5,7 +5,7 @@ use super::*;
 fn providers() -> Providers {
     Providers {
         digest: Some(DigestAlgorithm::Sha1),
-        super_digest: Some("super:UdxDQl4f9v5oITwcAsO9bmWgHSI=".into()),
+        super_digest: Some(crate::config::Secret::new("super:UdxDQl4f9v5oITwcAsO9bmWgHSI=")),
         sasl: true,
         ..Default::default()
     }

@@ -390,7 +390,7 @@ impl Client {
     /// session, which its events tell.
     pub async fn offer_auth(&self, scheme: &str, auth: &[u8]) -> Result<Verdict, ClientError> {
         let (answer, reply) = oneshot::channel();
-        let command = Command::Auth { scheme: scheme.to_owned(), auth: auth.to_vec(), answer };
+        let command = Command::Auth { scheme: scheme.to_owned(), auth: auth.to_vec().into(), answer };
         self.commands.send(command).await.map_err(|_| self.over())?;
         Ok(reply)
     }

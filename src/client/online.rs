@@ -18,7 +18,7 @@ use crate::jute::Reader;
 use crate::limits::{
     CLIENT_BATCH, CLIENT_OUT_HIGH_WATER, CLIENT_PING_MAX_MS, CLIENT_SEEK_MAX_MS, CLIENT_SEEK_MIN_MS,
 };
-use crate::proto::{OpCode, Request, WatcherEvent, xid};
+use crate::proto::{OpCode, Proof, Request, WatcherEvent, xid};
 use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -99,7 +99,8 @@ impl Online {
 
     fn send_auth(&mut self, index: usize, identity: &Identity) {
         let mut record = Vec::new();
-        let request = Request::Auth { scheme: identity.scheme.as_str().into(), auth: Some(&identity.auth) };
+        let request =
+            Request::Auth { scheme: identity.scheme.as_str().into(), auth: Some(Proof(&identity.auth)) };
         request.encode_record(&mut record);
         wire::request(&mut self.out, xid::AUTH, OpCode::Auth.number(), &record);
         self.auths.push_back(index);

@@ -19,12 +19,12 @@ use crate::types::SessionId;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
 
 /// How one request ends.
 pub type Answer = oneshot::Sender<Result<Reply, ClientError>>;
 
-/// What a handle asks of the task.
-#[derive(Debug)]
+/// What a handle asks of the task. Not for printing: it may hold a password.
 pub enum Command {
     /// Send this record under a fresh xid.
     Request {
@@ -42,7 +42,7 @@ pub enum Command {
         /// Scheme.
         scheme: String,
         /// Proof.
-        auth: Vec<u8>,
+        auth: Zeroizing<Vec<u8>>,
         /// Where the outcome goes.
         answer: Answer,
     },
@@ -77,13 +77,12 @@ pub enum SessionState {
     Over(ClientError),
 }
 
-/// An identity, and who still waits to hear how it was taken.
-#[derive(Debug)]
+/// An identity, and who still waits to hear how it was taken. Not for printing.
 pub struct Identity {
     /// Scheme.
     pub scheme: String,
     /// Proof.
-    pub auth: Vec<u8>,
+    pub auth: Zeroizing<Vec<u8>>,
     /// Filled until the first reply.
     pub answer: Option<Answer>,
 }

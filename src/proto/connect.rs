@@ -7,9 +7,10 @@
 use super::reply::FrameBuilder;
 use crate::jute::{JuteError, Reader, Writer};
 use crate::limits::PASSWORD_LENGTH;
+use crate::types::SessionId;
 
-/// `ConnectRequest`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// `ConnectRequest`. Printed without the password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectRequest {
     /// Always 0 so far.
     pub protocol_version: i32,
@@ -23,6 +24,17 @@ pub struct ConnectRequest {
     pub password: Vec<u8>,
     /// May the session be served read-only? `None`: the client is older than 3.4.
     pub read_only: Option<bool>,
+}
+
+impl std::fmt::Debug for ConnectRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectRequest")
+            .field("session_id", &SessionId(self.session_id))
+            .field("last_zxid_seen", &self.last_zxid_seen)
+            .field("timeout", &self.timeout)
+            .field("read_only", &self.read_only)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ConnectRequest {
@@ -54,8 +66,8 @@ impl ConnectRequest {
     }
 }
 
-/// `ConnectResponse`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// `ConnectResponse`. Printed without the password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectResponse {
     /// Negotiated time-out, ms; 0 with session id 0: refused.
     pub timeout: i32,
@@ -65,6 +77,16 @@ pub struct ConnectResponse {
     pub password: [u8; PASSWORD_LENGTH],
     /// Is this server read-only? `None` leaves the byte out.
     pub read_only: Option<bool>,
+}
+
+impl std::fmt::Debug for ConnectResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectResponse")
+            .field("session_id", &SessionId(self.session_id))
+            .field("timeout", &self.timeout)
+            .field("read_only", &self.read_only)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ConnectResponse {

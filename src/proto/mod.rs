@@ -17,7 +17,7 @@ pub use multi::{
 };
 pub use op::OpCode;
 pub use reply::{EventKind, FrameBuilder, ReplyHeader, WatcherEvent, error_reply, event_frame};
-pub use request::{AddWatchMode, CreateKind, Request, RequestHeader, SetWatches, WatcherType};
+pub use request::{AddWatchMode, CreateKind, Proof, Request, RequestHeader, SetWatches, WatcherType};
 
 /// Special xids (`ClientCnxn`).
 pub mod xid {

@@ -178,11 +178,21 @@ pub enum Request<'a> {
     CloseSession,
     Auth {
         scheme: Cow<'a, str>,
-        auth: Option<&'a [u8]>,
+        auth: Option<Proof<'a>>,
     },
     Sasl {
-        token: Option<&'a [u8]>,
+        token: Option<Proof<'a>>,
     },
+}
+
+/// What a client proves itself with: a password, a token. Printed as its length alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Proof<'a>(pub &'a [u8]);
+
+impl std::fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "*** ({} bytes)", self.0.len())
+    }
 }
 
 /// The lists of setWatches and setWatches2, in the order in which they are processed.
@@ -242,9 +252,9 @@ impl<'a> Request<'a> {
             OpCode::GetAllChildrenNumber => Request::GetAllChildrenNumber { path: path(r)? },
             OpCode::Auth => {
                 r.i32()?;
-                Request::Auth { scheme: r.required_string("scheme")?, auth: r.buffer()? }
+                Request::Auth { scheme: r.required_string("scheme")?, auth: r.buffer()?.map(Proof) }
             }
-            OpCode::Sasl => Request::Sasl { token: r.buffer()? },
+            OpCode::Sasl => Request::Sasl { token: r.buffer()?.map(Proof) },
             OpCode::WhoAmI => Request::WhoAmI,
             OpCode::Ping => Request::Ping,
             OpCode::CloseSession => Request::CloseSession,
@@ -309,9 +319,9 @@ impl<'a> Request<'a> {
             Request::Auth { scheme, auth } => {
                 w.i32(0);
                 w.string(Some(scheme));
-                w.buffer(*auth);
+                w.buffer(auth.map(|proof| proof.0));
             }
-            Request::Sasl { token } => w.buffer(*token),
+            Request::Sasl { token } => w.buffer(token.map(|proof| proof.0)),
             Request::WhoAmI | Request::Ping | Request::CloseSession => {}
         }
     }
@@ -413,7 +423,7 @@ mod tests {
             OpCode::Reconfig,
             Request::Reconfig { joining: None, leaving: Some("1".into()), members: None, config_id: -1 },
         );
-        back(OpCode::Auth, Request::Auth { scheme: "digest".into(), auth: Some(b"u:p") });
+        back(OpCode::Auth, Request::Auth { scheme: "digest".into(), auth: Some(Proof(b"u:p")) });
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn auth(shared: &Shared, conn: &Conn, xid: i32, mut r: Reader<'_>) -> Accepted {
     let held = conn.identities();
     // Java's providers answer null with an exception, which is AUTHFAILED.
     let outcome = match auth {
-        Some(auth) => shared.config.providers.authenticate(&scheme, auth, conn.peer.ip(), &held),
+        Some(auth) => shared.config.providers.authenticate(&scheme, auth.0, conn.peer.ip(), &held),
         None => AuthOutcome::Failed(Refusal::new(Reason::AuthRefused, "nothing but null was presented")),
     };
     match outcome {

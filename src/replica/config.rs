@@ -86,7 +86,7 @@ fn providers(s: &Settings) -> Providers {
             settings::DigestAlgorithm::Sha256 => DigestAlgorithm::Sha256,
             settings::DigestAlgorithm::Sha512 => DigestAlgorithm::Sha512,
         }),
-        super_digest: auth.super_digest.as_ref().map(|d| d.reveal().into()),
+        super_digest: auth.super_digest.clone(),
         x509: s.client.secure_client_port.is_some()
             || s.client.port_unification
             || class("X509AuthenticationProvider"),

@@ -6,7 +6,9 @@
 
 use oxkeeper::jute::records::{read_acls, read_stat};
 use oxkeeper::jute::{Reader, Writer};
-use oxkeeper::proto::{ConnectRequest, ConnectResponse, CreateKind, MultiOp, OpCode, ReplyHeader, Request};
+use oxkeeper::proto::{
+    ConnectRequest, ConnectResponse, CreateKind, MultiOp, OpCode, Proof, ReplyHeader, Request,
+};
 use oxkeeper::types::{Acl, Id};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -83,8 +85,10 @@ impl Session {
 
     /// Proves a digest identity, so that guarded znodes can be made and read.
     pub fn log_in(&mut self) {
-        let (err, _) =
-            self.ask(OpCode::Auth, &Request::Auth { scheme: "digest".into(), auth: Some(b"keeper:secret") });
+        let (err, _) = self.ask(
+            OpCode::Auth,
+            &Request::Auth { scheme: "digest".into(), auth: Some(Proof(b"keeper:secret")) },
+        );
         assert_eq!(err, 0);
     }
 

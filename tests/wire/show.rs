@@ -142,8 +142,10 @@ pub fn request(request: &Request<'_>) -> String {
             format!("path={} mode={}", t(path), i32::from(*mode == AddWatchMode::PersistentRecursive))
         }
         Request::SetWatches(lists) => set_watches(lists),
-        Request::Auth { scheme, auth } => format!("type=0 scheme={} auth={}", t(scheme), optional(*auth)),
-        Request::Sasl { token } => format!("token={}", optional(*token)),
+        Request::Auth { scheme, auth } => {
+            format!("type=0 scheme={} auth={}", t(scheme), optional(auth.map(|proof| proof.0)))
+        }
+        Request::Sasl { token } => format!("token={}", optional(token.map(|proof| proof.0))),
         Request::WhoAmI | Request::Ping | Request::CloseSession => String::new(),
     }
 }
