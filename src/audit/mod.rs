@@ -1,14 +1,29 @@
-//! Who did what.
+//! Who did what: the audit log (`audit.enable`).
 //!
-//! Decisions ([`crate::types::decision`]) come from where requests are answered;
-//! here they become lines of ZooKeeper's audit log.
+//! Decisions ([`crate::types::decision`]) come from where requests are answered; here they
+//! become records, in the server's own log as ZooKeeper writes them, or in files of their own.
+//!
+//! | module | |
+//! |---|---|
+//! | [`layout`], `json` | a record as a line |
+//! | [`chain`] | the hash chain through the lines of files |
+//! | [`files`] | the files: chained, rotated, repaired |
+//! | [`queue`], [`trail`] | on the way to the thread that writes them |
+//! | [`scan`], [`verify`] | what `oxkeeper audit verify` finds |
 //!
 //! # Invariants
 //!
-//! * What is logged, and how, is what `Slf4jAuditLogger` logs.
-//! * An audit line never holds data, passwords or tokens.
+//! * What ZooKeeper records is recorded, and recorded once.
+//! * A record never holds data, passwords or tokens, and no peer can forge one.
 
-pub mod line;
-pub mod log;
+pub mod chain;
+pub mod files;
+mod json;
+pub mod layout;
+pub mod queue;
+pub mod scan;
+pub mod trail;
+pub mod verify;
 
-pub use log::AuditLog;
+pub use layout::Layout;
+pub use trail::{Notices, Trail};

@@ -17,8 +17,8 @@ use super::gauges::{GAUGES, Gauges};
 use super::histogram::Past;
 use super::kinds::{Detail, Summary};
 use super::logins;
-use super::table::Metrics;
 use super::tls;
+use super::table::{Kind, Metrics};
 use super::window::Marks;
 
 /// The one label of keyed metrics.
@@ -69,6 +69,7 @@ pub(super) fn families_since(metrics: &Metrics, gauges: &Gauges, base: &Marks) -
     all.push(decision_family(metrics));
     all.extend(login_families(metrics));
     all.extend(tls_families(metrics));
+    all.extend(metrics.own.all().into_iter().filter(|(_, _, value)| *value > 0).map(own_family));
     all.retain(|family| !family.get_metric().is_empty());
     all
 }
@@ -111,6 +112,15 @@ fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
         family(logins::BARE_DIGESTS, MetricType::COUNTER, bare_digests.into_iter().collect()),
         family(logins::WITHOUT_LOGIN, MetricType::GAUGE, without_login.into_iter().collect()),
     ]
+}
+
+/// One of our own series.
+fn own_family((name, kind, value): (&'static str, Kind, u64)) -> MetricFamily {
+    let value = value as f64;
+    match kind {
+        Kind::Counter => family(name, MetricType::COUNTER, vec![counter(value, None)]),
+        _ => family(name, MetricType::GAUGE, vec![gauge(value, None)]),
+    }
 }
 
 /// Our own series of TLS; none where nothing happened.

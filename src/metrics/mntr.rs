@@ -50,6 +50,9 @@ fn default_lines(metrics: &Metrics, gauges: &Gauges, line: &mut dyn FnMut(&str, 
             summary_lines(&format!("{key}_{name}"), summary, line);
         }
     }
+    for (name, _, value) in metrics.own.all().into_iter().filter(|(_, _, value)| *value > 0) {
+        line(name, count(value));
+    }
 }
 
 fn count(n: u64) -> Value {

@@ -18,6 +18,7 @@
 //! | [`decisions`] | decisions by operation and outcome (our own series) |
 //! | [`logins`] | logins and refusals (our own series) |
 //! | [`tls`] | TLS by outcome (our own series) |
+//! | [`own`] | series that ZooKeeper does not have |
 //! | [`mntr`], [`exposition`] | the two texts |
 //! | [`window`] | the exposition with quantiles of the last minutes |
 //! | [`absent`] | what ZooKeeper has and this server cannot have |
@@ -37,6 +38,7 @@ mod histogram;
 pub mod kinds;
 pub mod logins;
 pub mod mntr;
+pub mod own;
 pub mod sets;
 mod slots;
 pub mod stats;

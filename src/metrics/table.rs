@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::decisions::DecisionCounts;
 use super::kinds::{Counter, Detail, SUMMARY_CELLS, Summary};
 use super::logins::LoginCounts;
+use super::own::Own;
 use super::sets::{CounterSet, SummarySet};
 use super::slots::Pool;
 use super::stats::ServerStats;
@@ -89,6 +90,8 @@ macro_rules! metrics {
             pub logins: LoginCounts,
             /// TLS by outcome.
             pub tls: TlsCounts,
+            /// Series that ZooKeeper does not have.
+            pub own: Own,
             provider: Provider,
             pool: Arc<Pool>,
         }
@@ -122,6 +125,7 @@ macro_rules! metrics {
                     decisions: DecisionCounts::default(),
                     logins: LoginCounts::default(),
                     tls: TlsCounts::default(),
+                    own: Own::default(),
                     provider,
                     pool,
                 }

@@ -83,6 +83,8 @@ pub struct Connection<S, V: Service> {
     sent: usize,
     /// Why the connection ends when `unsent` is empty.
     ending: Option<CloseReason>,
+    /// The service keeps bytes back: they leave before the connection ends.
+    held: bool,
     /// The service knows that it is over.
     over: bool,
 }
@@ -110,6 +112,7 @@ where
             unsent: Vec::new(),
             sent: 0,
             ending: None,
+            held: false,
             over: false,
         }
     }
@@ -127,7 +130,9 @@ where
                     return Poll::Ready(killed.map_or(CloseReason::Shutdown, CloseReason::from));
                 }
                 Poll::Ready(Ok(())) => {
-                    if let Some(why) = self.ending.take() {
+                    if !self.held
+                        && let Some(why) = self.ending.take()
+                    {
                         return Poll::Ready(why);
                     }
                 }
@@ -313,6 +318,7 @@ where
     fn collect(&mut self, scratch: &mut Scratch) {
         let mut taken = Vec::new();
         let outgoing = self.service.take_outgoing(self.place.client(), &mut taken);
+        self.held = outgoing.held;
         if outgoing.close_after && self.ending.is_none() {
             self.ending = Some(CloseReason::Answered);
         }

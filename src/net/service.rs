@@ -83,6 +83,9 @@ pub struct WordAnswer {
 pub struct Outgoing {
     /// The connection ends when these bytes are sent.
     pub close_after: bool,
+    /// There are more, which wait for something else than the peer: it does not end before
+    /// they have left. The service wakes it then.
+    pub held: bool,
 }
 
 /// Why a connection ended.
@@ -237,7 +240,7 @@ pub trait Service: Send + Sync + 'static {
     fn lend(&self, client: &Self::Client, buffer: &mut Vec<u8>);
 
     /// Exchanges what is outgoing for `into`, which is empty.
-    fn take_outgoing(&self, client: &Self::Client, into: &mut Vec<u8>) -> Outgoing;
+    fn take_outgoing(&self, client: &Arc<Self::Client>, into: &mut Vec<u8>) -> Outgoing;
 
     /// How long the client may be silent: its session time-out. `None` without a session.
     fn session_timeout(&self, client: &Self::Client) -> Option<Duration>;

@@ -118,9 +118,9 @@ impl Service for Echo {
             std::mem::swap(&mut *out, buffer);
         }
     }
-    fn take_outgoing(&self, client: &EchoClient, into: &mut Vec<u8>) -> Outgoing {
+    fn take_outgoing(&self, client: &Arc<EchoClient>, into: &mut Vec<u8>) -> Outgoing {
         std::mem::swap(&mut *client.outgoing.lock(), into);
-        Outgoing { close_after: client.close_after.load(Relaxed) }
+        Outgoing { close_after: client.close_after.load(Relaxed), held: false }
     }
     fn session_timeout(&self, client: &EchoClient) -> Option<Duration> {
         match client.timeout_ms.load(Relaxed) {

@@ -23,6 +23,9 @@ pub trait Wake: Send + Sync {
     fn wake(&self);
 }
 
+/// The scheme of the identity that passes every ACL.
+const SUPER: &str = "super";
+
 /// How far a connection has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -103,6 +106,8 @@ pub struct Conn {
     session: OnceLock<Arc<Session>>,
     identities: RwLock<Identities>,
     pub(super) login: LoginState,
+    /// Place of the last audit record that its bytes have to wait for.
+    record: AtomicU64,
 }
 
 impl std::fmt::Debug for Conn {
@@ -134,6 +139,7 @@ impl Conn {
             session: OnceLock::new(),
             identities: RwLock::new(Arc::from([address_identity(peer.ip())])),
             login: LoginState::default(),
+            record: AtomicU64::new(0),
         })
     }
 
@@ -217,6 +223,20 @@ impl Conn {
     /// Is a SASL token being looked at? Nothing may be read meanwhile.
     pub fn is_logging_in(&self) -> bool {
         self.login.is_under_way()
+    /// Gives it the super identity for a time; false if it has proven that already.
+    pub fn grant_super(&self) -> bool {
+        let mut held = self.identities.write();
+        if held.iter().any(|id| id.scheme == SUPER) {
+            return false;
+        }
+        *held = held.iter().cloned().chain([Id::new(SUPER, "")]).collect();
+        true
+    }
+
+    /// Takes back what [`Conn::grant_super`] gave. Requests that came before keep it.
+    pub fn revoke_super(&self) {
+        let mut held = self.identities.write();
+        *held = held.iter().filter(|id| id.scheme != SUPER).cloned().collect();
     }
 
     /// Requests that the node has and has not answered.
@@ -257,14 +277,19 @@ impl Conn {
 
     /// Moves all queued bytes behind `into`, whose capacity is recycled where possible.
     pub fn take_outgoing(&self, into: &mut Vec<u8>) -> Outgoing {
+        take(&mut self.queue.lock(), into)
+    }
+
+    /// Bytes that are queued from now on leave only when audit records up to `place` are safe.
+    pub fn wait_for_record(&self, place: u64) {
+        self.record.fetch_max(place, Ordering::AcqRel);
+    }
+
+    /// [`Conn::take_outgoing`], if all records about it are safe. A record is asked for before
+    /// its reply is queued, so what is queued now has named its record.
+    pub fn take_if_recorded(&self, safe: u64, into: &mut Vec<u8>) -> Option<Outgoing> {
         let mut q = self.queue.lock();
-        if into.is_empty() {
-            std::mem::swap(into, &mut q.bytes);
-        } else {
-            into.extend_from_slice(&q.bytes);
-            q.bytes.clear();
-        }
-        Outgoing { close_after: q.close }
+        (self.record.load(Ordering::Acquire) <= safe).then(|| take(&mut q, into))
     }
 
     /// Lends an empty buffer with room, so that coming answers need no allocation. Left
@@ -307,4 +332,14 @@ impl Conn {
         s.total_latency_ms.fetch_add(latency, Ordering::Relaxed);
         s.sent.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+fn take(q: &mut Queue, into: &mut Vec<u8>) -> Outgoing {
+    if into.is_empty() {
+        std::mem::swap(into, &mut q.bytes);
+    } else {
+        into.extend_from_slice(&q.bytes);
+        q.bytes.clear();
+    }
+    Outgoing { close_after: q.close }
 }

@@ -44,7 +44,7 @@ impl Node {
         let session = self.shared.sessions.lock().track(id, timeout.max(0) as u32, now.mono);
         conn.set_session(session);
         self.holders.insert(id, conn.clone());
-        let origin = Origin { conn, xid: 0, op: OpCode::CreateSession };
+        let origin = Origin { conn, xid: 0, op: OpCode::CreateSession, asked: None };
         self.admit_own(id, kind::CREATE_SESSION, Txn::CreateSession { timeout }, Some(origin), now);
     }
 
@@ -57,19 +57,20 @@ impl Node {
             None
         };
         let Some(session) = session else {
+            let what = SessionEvent::Refused;
+            self.shared.note(&Event::Session { id, what, conn: Some(&conn) });
             conn.push(|out| ConnectResponse::refused(conn.read_only_byte()).encode(out));
             conn.close_after_flush();
             self.touch(&conn);
-            self.shared.note(&Event::Session { id, what: SessionEvent::Refused });
             return;
         };
         if let Some(before) = self.holders.insert(id, conn.clone()).filter(|c| c.id != conn.id) {
             self.drop_conn(&before, "its session was taken over by another connection");
         }
         conn.set_session(session);
+        self.shared.note(&Event::Session { id, what: SessionEvent::Renewed, conn: Some(&conn) });
         established(&conn, id.0);
         self.touch(&conn);
-        self.shared.note(&Event::Session { id, what: SessionEvent::Renewed });
     }
 }
 

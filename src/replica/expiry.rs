@@ -43,7 +43,8 @@ impl Node {
             sessions.expire(now.mono)
         };
         for id in gone {
-            self.shared.note(&Event::Session { id, what: SessionEvent::Expired });
+            let conn = self.holders.get(&id).map(|conn| &**conn);
+            self.shared.note(&Event::Session { id, what: SessionEvent::Expired, conn });
             self.close_session(id, None, now);
         }
     }

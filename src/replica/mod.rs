@@ -17,6 +17,7 @@
 
 mod accept;
 mod admit;
+mod audit;
 mod changes;
 mod config;
 mod conn;

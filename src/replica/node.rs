@@ -8,12 +8,13 @@
 //! * While the store is held for writing, at most [`APPLY_BATCH`] entries are worked off.
 
 use super::admit::{Admission, Admitted};
+use super::audit;
 use super::changes::Outstanding;
 use super::config::ReplicaConfig;
 use super::conn::{Conn, Phase};
 use super::expiry::Reaper;
 use super::observe::{Event, Observe, SessionEvent};
-use super::pipeline::{Entry, Origin, Pending, Pipeline, Request};
+use super::pipeline::{Asked, Entry, Origin, Pending, Pipeline, Request};
 use super::read::{self, Ask, Holder};
 use super::reply;
 use super::shared::{Shared, Store};
@@ -177,8 +178,8 @@ impl Node {
             (Some(code), _) => self.queue(Entry::Refused(request, code), now),
             (None, Some(OpCode::CloseSession)) => {
                 let id = request.conn.session_id();
-                let origin =
-                    Origin { conn: request.conn.clone(), xid: request.xid, op: OpCode::CloseSession };
+                let (conn, xid) = (request.conn.clone(), request.xid);
+                let origin = Origin { conn, xid, op: OpCode::CloseSession, asked: None };
                 self.close_session(id, Some((origin, request.received)), now);
             }
             (None, Some(op)) => self.write(op, request, now),
@@ -201,7 +202,8 @@ impl Node {
         match admitted {
             Admitted::Refused(code) => self.queue(Entry::Refused(request, code), now),
             Admitted::Txn(record) => {
-                let origin = Origin { conn: request.conn, xid: request.xid, op };
+                let asked = self.shared.audited().then_some(Asked { record: request.record, identities });
+                let origin = Origin { conn: request.conn, xid: request.xid, op, asked };
                 self.propose(record, Some((origin, request.received)), now);
             }
         }
@@ -322,6 +324,8 @@ impl Node {
     fn apply(&mut self, shared: &Shared, store: &mut Store, mut pending: Pending, now: Now) {
         let header = pending.record.header;
         let mut changes = Changes::default();
+        let acl_before =
+            if shared.audited() { audit::acl_of(&store.tree, &pending.record.txn) } else { None };
         let applied = store.tree.apply(&header, &pending.record.txn, &mut changes);
         self.outstanding.applied(header.zxid);
         self.verify_digest(store, &pending.record);
@@ -329,6 +333,9 @@ impl Node {
         pending.stages.committed = now.mono;
         pending.stages.applied = now.mono;
         self.delivery.deliver(shared, &changes.0, &mut self.touched);
+        if shared.audited() {
+            audit::applied(shared, &pending, &applied, &changes.0, acl_before.as_deref());
+        }
         self.session_effects(store, &pending);
         reply::reply(shared, store, &pending, &applied, now);
         if let Some(origin) = pending.origin {
@@ -351,8 +358,9 @@ impl Node {
         match pending.record.txn {
             Txn::CreateSession { timeout } => {
                 store.sessions.insert(id, timeout);
-                let what = SessionEvent::Opened;
-                self.shared.note(&Event::Session { id: SessionId(id), what });
+                let (id, what) = (SessionId(id), SessionEvent::Opened);
+                let conn = pending.origin.as_ref().map(|origin| &*origin.conn);
+                self.shared.note(&Event::Session { id, what, conn });
             }
             Txn::CloseSession { .. } => {
                 store.sessions.remove(&id);
@@ -383,6 +391,9 @@ impl Node {
         let op = request.op.unwrap_or(OpCode::Ping);
         let unknown = request.op.is_none();
         let zxid = if unknown { Zxid(-1) } else { store.tree.last_zxid() };
+        if self.shared.audited() {
+            audit::refused(&self.shared, request, code);
+        }
         let bytes = conn.push(|out| {
             let before = out.len();
             error_reply(out, request.xid, zxid, code);

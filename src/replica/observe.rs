@@ -9,6 +9,7 @@ use super::conn::Conn;
 use crate::auth::sasl::Refusal;
 use crate::error::Code;
 use crate::proto::{EventKind, OpCode};
+use crate::types::decision::Decision;
 use crate::types::stages::StageTimes;
 use crate::types::{SessionId, Zxid};
 
@@ -76,6 +77,8 @@ pub enum Event<'a> {
         id: SessionId,
         /// What happened.
         what: SessionEvent,
+        /// The connection that holds it, or asked for it.
+        conn: Option<&'a Conn>,
     },
     /// The tree's digest differs from the transaction's.
     DigestMismatch {
@@ -119,6 +122,16 @@ pub enum SessionEvent {
 pub trait Observe: Send + Sync {
     /// Takes note. Called on the threads that serve requests: must be quick and must not block.
     fn note(&self, event: &Event<'_>);
+
+    /// Does anybody want [`Observe::decided`]? Asked once, at start: without, nothing is
+    /// collected for it.
+    fn audits(&self) -> bool {
+        false
+    }
+
+    /// Takes a decision for the audit, before the reply to `conn` (if it was made for one) is
+    /// among the bytes that may leave. The wall time and the names of users are not in it yet.
+    fn decided(&self, _conn: Option<&Conn>, _decision: &Decision<'_>) {}
 }
 
 /// Nobody.

@@ -58,6 +58,17 @@ pub(super) struct Origin {
     pub conn: Arc<Conn>,
     pub xid: i32,
     pub op: OpCode,
+    /// What was asked and by whom, kept for the audit alone.
+    pub asked: Option<Asked>,
+}
+
+/// A request as it came.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The bytes behind the header.
+    pub record: Bytes,
+    /// What the connection had proven when it came.
+    pub identities: Identities,
 }
 
 /// A transaction that is logged and not yet applied.

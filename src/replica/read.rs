@@ -6,6 +6,7 @@
 //!   event cannot overtake it.
 //! * Where a read fails nothing is watched (but `exists` on a missing znode, which is no failure).
 
+use super::audit;
 use super::conn::Conn;
 use super::observe::Event;
 use super::shared::{Shared, Store};
@@ -72,6 +73,11 @@ pub(super) fn answer(shared: &Shared, store: &Store, ask: &Ask<'_>, now: Instant
                 (Code::Ok, out.len() - start)
             }
             Err(code) => {
+                if shared.audited()
+                    && let Ok(request) = &decoded
+                {
+                    audit::refused_read(shared, ask, path_of(request), code);
+                }
                 frame.abandon(out);
                 error_reply(out, reply_xid, zxid, code);
                 (code, out.len() - start)
@@ -324,6 +330,9 @@ fn multi_read(
                 }
             }
             Err(code) => {
+                if shared.audited() {
+                    audit::refused_read(shared, &Ask { op: part.op, ..*ask }, path, code);
+                }
                 write_multi_header(out, crate::proto::MULTI_END, code.number());
                 Writer::new(out).i32(code.number());
             }

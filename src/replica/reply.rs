@@ -25,14 +25,16 @@ pub(super) fn reply(shared: &Shared, store: &Store, pending: &Pending, applied: 
     let Some(origin) = &pending.origin else { return };
     let zxid = store.tree.last_zxid();
     let code = outcome(pending, applied);
+    if origin.op == OpCode::CloseSession {
+        let (id, what) = (origin.conn.session_id(), SessionEvent::Closed);
+        shared.note(&Event::Session { id, what, conn: Some(&origin.conn) });
+    }
     let bytes = match origin.op {
         OpCode::CreateSession => Some(established(&origin.conn, pending.record.header.client_id)),
         _ => origin.conn.push(|out| frame(origin, &pending.record.txn, applied, code, zxid, out)),
     };
     if origin.op == OpCode::CloseSession {
         origin.conn.close_after_flush();
-        let what = SessionEvent::Closed;
-        shared.note(&Event::Session { id: origin.conn.session_id(), what });
     }
     let Some(bytes) = bytes else { return };
     origin.conn.book_reply(origin.op, origin.xid, zxid, pending.stages.received, now.mono);

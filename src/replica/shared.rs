@@ -11,6 +11,7 @@ use super::observe::{Event, Observe};
 use crate::session::Tracker;
 use crate::tree::Tree;
 use crate::types::ConnId;
+use crate::types::decision::Decision;
 use crate::watch::Watches;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::collections::HashMap;
@@ -36,6 +37,8 @@ pub struct Shared {
     /// Requests that the core has and has not answered (`outstanding_requests`).
     pub(super) outstanding: AtomicUsize,
     observer: Arc<dyn Observe>,
+    /// Somebody wants decisions.
+    audited: bool,
 }
 
 impl std::fmt::Debug for Shared {
@@ -52,6 +55,7 @@ impl Shared {
         observer: Arc<dyn Observe>,
     ) -> Shared {
         let watches = Watches::with_seed(config.tree.hash_seed);
+        let audited = observer.audits();
         Shared {
             config,
             store: RwLock::new(store),
@@ -60,6 +64,7 @@ impl Shared {
             sessions: Mutex::new(sessions),
             outstanding: AtomicUsize::new(0),
             observer,
+            audited,
         }
     }
 
@@ -100,5 +105,14 @@ impl Shared {
 
     pub(super) fn note(&self, event: &Event<'_>) {
         self.observer.note(event);
+    }
+
+    /// Does anybody want [`Shared::decided`]?
+    pub(super) fn audited(&self) -> bool {
+        self.audited
+    }
+
+    pub(super) fn decided(&self, conn: Option<&Conn>, decision: &Decision<'_>) {
+        self.observer.decided(conn, decision);
     }
 }

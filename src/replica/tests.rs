@@ -7,7 +7,7 @@ use crate::disk::{Durable, Synced};
 use crate::error::Code;
 use crate::jute::{Reader, Writer, records};
 use crate::proto::{
-    AddWatchMode, ConnectRequest, ConnectResponse, CreateKind, MultiOp, OpCode, ReplyHeader, Request,
+    AddWatchMode, ConnectRequest, ConnectResponse, CreateKind, MultiOp, OpCode, Proof, ReplyHeader, Request,
     RequestHeader, WatcherEvent, xid,
 };
 use crate::tree::Tree;
@@ -232,7 +232,7 @@ fn events_are_withheld_from_who_may_not_read() {
     let (a, b) = (w.connect(), w.connect());
     let mode = AddWatchMode::PersistentRecursive;
     w.ask(&a, OpCode::AddWatch, &Request::AddWatch { path: "/".into(), mode });
-    w.ask(&b, OpCode::Auth, &Request::Auth { scheme: "digest".into(), auth: Some(b"u:p") });
+    w.ask(&b, OpCode::Auth, &Request::Auth { scheme: "digest".into(), auth: Some(Proof(b"u:p")) });
     let acl = vec![Acl { perms: perms::ALL, id: Id::new("auth", "") }];
     let request = Request::Create { kind: CreateKind::Create, path: "/s".into(), data: None, acl, flags: 0 };
     assert_eq!(w.ask(&b, OpCode::Create, &request).0.err, 0);
@@ -410,7 +410,7 @@ fn container_and_ttl_nodes_are_reaped() {
 fn acl_masking_and_any_of() {
     let mut w = World::plain();
     let (a, b) = (w.connect(), w.connect());
-    w.ask(&a, OpCode::Auth, &Request::Auth { scheme: "digest".into(), auth: Some(b"bob:pw") });
+    w.ask(&a, OpCode::Auth, &Request::Auth { scheme: "digest".into(), auth: Some(Proof(b"bob:pw")) });
     let list = vec![
         Acl { perms: perms::ALL, id: Id::new("auth", "") },
         Acl { perms: perms::READ, id: Id::new("world", "anyone") },

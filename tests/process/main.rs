@@ -4,6 +4,8 @@
 //!
 //! * Every server listens on loopback, on a free port, in a directory of its own.
 
+mod audit;
+mod audit_script;
 mod clients;
 mod crash;
 mod lifecycle;

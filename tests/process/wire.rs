@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use oxkeeper::jute::{Reader, Writer};
-use oxkeeper::proto::{ConnectRequest, ConnectResponse, FrameBuilder, OpCode, ReplyHeader};
+use oxkeeper::proto::{ConnectRequest, ConnectResponse, FrameBuilder, OpCode, ReplyHeader, Request};
 use oxkeeper::types::Acl;
 
 /// One connection with a session.
@@ -94,6 +94,22 @@ impl Wire {
         let mut r = Reader::new(&frame);
         let header = ReplyHeader::decode(&mut r).map_err(|e| io::Error::other(e.to_string()))?;
         Ok(Reply { xid: header.xid, err: header.err, body: r.rest().to_vec() })
+    }
+
+    /// Sends a request and waits for its reply.
+    pub fn request(&mut self, op: OpCode, request: &Request<'_>) -> io::Result<Reply> {
+        let mut record = Vec::new();
+        request.encode_record(&mut record);
+        let mut out = Vec::new();
+        self.xid += 1;
+        let frame = FrameBuilder::begin(&mut out);
+        let mut w = Writer::new(&mut out);
+        w.i32(self.xid);
+        w.i32(op.number());
+        out.extend_from_slice(&record);
+        frame.finish(&mut out);
+        self.send(&out)?;
+        self.reply()
     }
 
     fn ask(&mut self, op: OpCode, record: impl FnOnce(&mut Writer<'_, Vec<u8>>)) -> io::Result<Reply> {

@@ -64,24 +64,33 @@ where
         }
         let room = meta.target().strip_prefix("oxkeeper::").unwrap_or(meta.target());
         write!(line, "{level:<5} {room}: ")?;
-        let mut clean = Clean(&mut line);
+        let tabs = meta.target() == AUDIT;
+        let mut clean = Clean { line: &mut line, tabs };
         context.field_format().format_fields(Writer::new(&mut clean), event)?;
         line.write_char('\n')
     }
 }
 
+/// Target of audit records, whose fields stand between tabs: other tabs are escaped in them.
+const AUDIT: &str = "audit";
+
 /// Escapes control characters on their way.
-struct Clean<'a, 'w>(&'a mut Writer<'w>);
+struct Clean<'a, 'w> {
+    line: &'a mut Writer<'w>,
+    tabs: bool,
+}
 
 impl fmt::Write for Clean<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let dirty = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+        let tabs = self.tabs;
+        let dirty =
+            |c: char| (c.is_control() && !(tabs && c == '\t')) || matches!(c, '\u{2028}' | '\u{2029}');
         if !text.contains(dirty) {
-            return self.0.write_str(text);
+            return self.line.write_str(text);
         }
         text.chars().try_for_each(|c| match dirty(c) {
-            true => write!(self.0, "{}", c.escape_default()),
-            false => self.0.write_char(c),
+            true => write!(self.line, "{}", c.escape_default()),
+            false => self.line.write_char(c),
         })
     }
 }
