@@ -396,3 +396,36 @@ pub const QUORUM_AUTH_ROUNDS: usize = 5;
 
 /// Longest time for a login between servers, ms, whatever the socket's own time-out.
 pub const QUORUM_AUTH_MS: u64 = 10_000;
+// The audit log.
+
+/// Bytes of audit records that wait for their writer; past it requests wait, or records are
+/// counted as lost (`audit.whenFull`). About 20,000 records.
+pub const AUDIT_QUEUE: usize = 4 << 20;
+
+/// Records that one write of an audit file covers, bytes: bounds the memory of a batch.
+pub const AUDIT_BATCH: usize = 1 << 20;
+
+/// Longest line of an audit file that is read, bytes: a path of a whole client frame with
+/// every character escaped is shorter.
+pub const AUDIT_LINE: usize = 16 << 20;
+
+/// Problems of one audit file that are named; a file with more is not worth more lines.
+pub const AUDIT_PROBLEMS: usize = 100;
+
+// The rescue socket.
+
+/// Longest time of super rights by the rescue socket, minutes: a repair takes less, and what is
+/// forgotten ends within the hour.
+pub const RESCUE_MINUTES: u64 = 60;
+
+/// Longest line on the rescue socket, bytes.
+pub const RESCUE_LINE: u64 = 512;
+
+/// How long the rescue socket waits for its one line, ms.
+pub const RESCUE_PATIENCE_MS: u64 = 5000;
+
+/// How often a session with such rights is looked at, ms: they end with its connection.
+pub const RESCUE_LOOK_MS: u64 = 500;
+
+/// How often an audit file that cannot be written is tried again, ms.
+pub const AUDIT_RETRY_MS: u64 = 500;

@@ -16,7 +16,8 @@ use serde::Serialize;
 use crate::config::jaas::{Jaas, LoginModule, Module};
 use crate::config::report::{KeyReport, Verdict};
 use crate::config::sources::IgnoredFlag;
-use crate::config::{EXIT_BAD_CONFIG, Findings, Loaded, Severity, describe};
+use crate::config::{EXIT_BAD_CONFIG, Findings, Loaded, Place, Severity, describe};
+use crate::os::secrecy::exposed;
 
 use super::configuration::ConfigArgs;
 
@@ -77,7 +78,8 @@ struct JaasReport {
 }
 
 impl Report {
-    fn new(loaded: Loaded) -> Self {
+    fn new(mut loaded: Loaded) -> Self {
+        secrets(&mut loaded);
         Report {
             starts: loaded.settings.as_ref().is_some_and(|s| s.quorum.refusal().is_none()),
             findings: loaded.findings,
@@ -145,6 +147,19 @@ impl Report {
     }
 }
 
+/// Files with secrets that others may read become findings.
+fn secrets(loaded: &mut Loaded) {
+    let Some(settings) = &loaded.settings else { return };
+    let strict = settings.safety.strict_permissions;
+    for file in &settings.secret_files {
+        let Some(open) = exposed(&file.path) else { continue };
+        let place = Place::whole(&file.path.display().to_string());
+        let what = format!("{} that others may read (mode {:04o})", file.what, open.mode);
+        let severity = if strict { Severity::Error } else { Severity::Warning };
+        loaded.findings.add(severity, &place, "", what, format!("run {}", open.cure));
+    }
+}
+
 /// A verdict in words.
 fn words(verdict: &Verdict) -> String {
     match verdict {
@@ -186,7 +201,8 @@ fn describe_module(section: &str, module: &LoginModule) -> JaasReport {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
     use super::*;
@@ -218,6 +234,9 @@ mod tests {
         let jaas =
             "Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob=\"hunter2\"; };";
         fs::write(dir.join("jaas.conf"), jaas).unwrap();
+        for (name, mode) in [("zoo.cfg", 0o600), ("jaas.conf", 0o644)] {
+            fs::set_permissions(dir.join(name), Permissions::from_mode(mode)).unwrap();
+        }
         let report = report(dir);
         let said = text(&report, dir);
         for line in [
@@ -231,7 +250,8 @@ mod tests {
             "JAAS:\n    1  Server: DIGEST-MD5, users bob\n",
             "       -Xmx1g  (DIR/java.env:1)\n",
             "warning: DIR/zoo.cfg:5: tickTme: unknown key",
-            "a server starts from this (errors: 0, warnings: 1)\n",
+            "warning: DIR/jaas.conf: a JAAS file with passwords that others may read (mode 0644) (run chmod go-rwx 'DIR/jaas.conf')\n",
+            "a server starts from this (errors: 0, warnings: 2)\n",
         ] {
             assert!(said.contains(line), "{line:?} is not in\n{said}");
         }

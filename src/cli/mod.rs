@@ -8,11 +8,13 @@
 //!
 //! * A wrong invocation ends with 2, ZooKeeper's `INVALID_INVOCATION`; help and version with 0.
 
+pub mod audit;
 pub mod check;
 pub mod configuration;
 pub mod dump;
 pub mod fsck;
 pub mod init;
+pub mod rescue;
 pub mod serve;
 pub mod shell;
 pub mod status;
@@ -39,10 +41,12 @@ struct CommandLine {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Audit(audit::AuditArgs),
     Check(check::CheckArgs),
     Dump(dump::DumpArgs),
     Fsck(fsck::FsckArgs),
     Init(init::InitArgs),
+    Rescue(rescue::RescueArgs),
     Serve(serve::ServeArgs),
     /// zkCli.sh's commands, flags and texts: one-shot with a command, interactive without
     Shell(Raw),
@@ -53,10 +57,12 @@ enum Command {
 impl Command {
     fn run(&self) -> i32 {
         match self {
+            Command::Audit(args) => audit::run(args),
             Command::Check(args) => check::run(args),
             Command::Dump(args) => dump::run(args),
             Command::Fsck(args) => fsck::run(args),
             Command::Init(args) => init::run(args),
+            Command::Rescue(args) => rescue::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Shell(raw) => shell::run(&raw.words),
             Command::Status(raw) => status::run(&raw.words),

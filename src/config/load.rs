@@ -21,6 +21,7 @@ use super::quorum::{self, Ensemble, version_of_file_name};
 use super::report::{KeyReport, Verdict};
 use super::rules;
 use super::secret::Secret;
+use super::secret_files;
 use super::settings::Settings;
 use super::sources::{Collected, Files, IgnoredFlag, Invocation, Name, Raw, Request, read_properties};
 use super::values::{Checked, Value, check, default_of};
@@ -67,6 +68,7 @@ pub fn load(request: &Request, files: &dyn Files) -> Loaded {
     loader.my_id(&mut settings);
     rules::check_all(&loader.given, &mut settings, &mut loader.out.findings);
     loader.jaas(&collected, &mut settings);
+    settings.secret_files = secret_files::named(&loader.out, &settings);
     loader.mark_wrong();
     if !loader.out.findings.has_errors() {
         loader.out.settings = Some(settings);

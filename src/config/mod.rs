@@ -18,6 +18,7 @@ pub mod quorum;
 pub mod report;
 mod rules;
 pub mod secret;
+mod secret_files;
 pub mod settings;
 pub mod shell;
 pub mod sources;

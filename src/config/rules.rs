@@ -17,6 +17,7 @@ pub fn check_all(given: &Given, settings: &mut Settings, findings: &mut Findings
     check_basic(given, settings, findings);
     check_ports(given, settings, findings);
     check_access(given, settings, findings);
+    check_audit(given, settings, findings);
     check_members(given, settings, findings);
     check_own_line(given, settings, findings);
     super::tls_rules::check(given, settings, findings);
@@ -76,6 +77,21 @@ fn check_ports(given: &Given, settings: &Settings, findings: &mut Findings) {
     if same_port && client.client_port_address == client.secure_client_port_address {
         let what = "the same port as clientPort";
         findings.error(&at(given, "secureClientPort"), "secureClientPort", what, "use two ports");
+    }
+}
+
+/// `audit.*`: what only a file can do needs one.
+fn check_audit(given: &Given, settings: &Settings, findings: &mut Findings) {
+    let audit = &settings.audit;
+    let id = "audit.required";
+    let missing = match (audit.enable, &audit.file) {
+        (false, _) => "audit.enable",
+        (true, None) => "audit.file",
+        (true, Some(_)) => return,
+    };
+    if audit.required {
+        let what = format!("true, but {missing} is not set");
+        findings.error(&at(given, id), id, what, "set audit.enable=true and audit.file=<path>, or drop it");
     }
 }
 

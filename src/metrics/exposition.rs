@@ -17,8 +17,8 @@ use super::gauges::{GAUGES, Gauges};
 use super::histogram::Past;
 use super::kinds::{Detail, Summary};
 use super::logins;
-use super::tls;
 use super::table::{Kind, Metrics};
+use super::tls;
 use super::window::Marks;
 
 /// The one label of keyed metrics.

@@ -7,4 +7,5 @@ pub mod log;
 pub mod notify;
 pub mod process;
 pub mod rlimit;
+pub mod secrecy;
 pub mod signal;

@@ -223,6 +223,8 @@ impl Conn {
     /// Is a SASL token being looked at? Nothing may be read meanwhile.
     pub fn is_logging_in(&self) -> bool {
         self.login.is_under_way()
+    }
+
     /// Gives it the super identity for a time; false if it has proven that already.
     pub fn grant_super(&self) -> bool {
         let mut held = self.identities.write();

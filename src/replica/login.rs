@@ -68,7 +68,7 @@ pub(super) fn begin(conn: &Conn, xid: i32, mut r: Reader<'_>) -> Accepted {
         return Accepted::Close("a SASL request that cannot be read");
     };
     conn.login.under_way.store(true, Ordering::Release);
-    Accepted::Sasl { xid, token: token.map(<[u8]>::to_vec) }
+    Accepted::Sasl { xid, token: token.map(|token| token.0.to_vec()) }
 }
 
 /// Why a token is refused before any exchange looks at it: it is too long, or its client is logged in.

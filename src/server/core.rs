@@ -92,7 +92,8 @@ impl<D: Disk> Core<D> {
                 run.handle(message, now);
             }
             run.core.throttle.advance(&mut run.core.node, now);
-            if run.core.node.poll_timeout() <= now.mono {
+            // While nothing is served sessions stand still; the tracker then gives back the time.
+            if !run.core.front.is_suspended() && run.core.node.poll_timeout() <= now.mono {
                 run.core.node.handle_timeout(now);
             }
             run.hand_on(&mut appends, &mut work, &mut touched);
@@ -107,6 +108,9 @@ impl<D: Disk> Run<D> {
     /// How long nothing has to be done.
     fn patience(&self) -> Duration {
         let tick = Duration::from_millis(CORE_TICK_MS);
+        if self.core.front.is_suspended() {
+            return tick;
+        }
         self.core.node.poll_timeout().since(clock::mono()).min(tick)
     }
 

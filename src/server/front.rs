@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::audit::Hold;
 use super::core::CoreMessage;
 use super::logins::{Logins, Mechanisms, Token};
 use super::queue::Queue;
@@ -55,6 +56,9 @@ pub struct Serving {
 pub struct Front {
     serving: OnceLock<Serving>,
     stopped: AtomicBool,
+    /// The audit log cannot be written, and there is no service without.
+    suspended: AtomicBool,
+    hold: OnceLock<Arc<Hold>>,
     words: FourLetterWords,
     throttle: Option<Mutex<BlueThrottle>>,
     large: Option<Arc<LargeBudget>>,
@@ -94,6 +98,8 @@ impl Front {
         Front {
             serving: OnceLock::new(),
             stopped: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
+            hold: OnceLock::new(),
             words: FourLetterWords::new(Whitelist::new(
                 &settings.fourlw,
                 settings.session.readonlymode_enabled,
@@ -131,8 +137,35 @@ impl Front {
         self.stopped.store(true, Ordering::Release);
     }
 
+    /// From now on replies wait for their audit records.
+    pub fn hold(&self, hold: Arc<Hold>) {
+        let first = self.hold.set(hold);
+        debug_assert!(first.is_ok(), "the audit log is opened once");
+    }
+
+    /// Nothing is served until further notice: connections end, sessions stand still.
+    pub fn suspend(&self) {
+        self.suspended.store(true, Ordering::Release);
+        self.kill_all(Kill::NotServing);
+    }
+
+    /// Everything is served again.
+    pub fn resume(&self) {
+        self.suspended.store(false, Ordering::Release);
+    }
+
+    /// Is nothing served, until further notice?
+    pub fn is_suspended(&self) -> bool {
+        self.suspended.load(Ordering::Acquire)
+    }
+
     /// What serves, if anything does.
     pub fn serving(&self) -> Option<&Serving> {
+        self.present().filter(|_| !self.is_suspended())
+    }
+
+    /// What serves, or will again: it is told of what was begun.
+    fn present(&self) -> Option<&Serving> {
         self.serving.get().filter(|_| !self.stopped.load(Ordering::Acquire))
     }
 
@@ -326,7 +359,7 @@ impl Service for Front {
     }
 
     fn submit(&self, mut batch: Vec<CoreMessage>) {
-        if let Some(serving) = self.serving() {
+        if let Some(serving) = self.present() {
             serving.core.push_all(&mut batch);
         }
     }
@@ -353,8 +386,15 @@ impl Service for Front {
         conn.lend(buffer);
     }
 
-    fn take_outgoing(&self, conn: &Conn, into: &mut Vec<u8>) -> Outgoing {
-        Outgoing { close_after: conn.take_outgoing(into).close_after }
+    fn take_outgoing(&self, conn: &Arc<Conn>, into: &mut Vec<u8>) -> Outgoing {
+        let taken = match self.hold.get() {
+            None => Some(conn.take_outgoing(into)),
+            Some(hold) => hold.take_outgoing(conn, into),
+        };
+        match taken {
+            Some(taken) => Outgoing { close_after: taken.close_after, held: false },
+            None => Outgoing { close_after: false, held: true },
+        }
     }
 
     fn session_timeout(&self, conn: &Conn) -> Option<Duration> {
@@ -384,7 +424,7 @@ impl Service for Front {
             strangers.gone(conn, clock::mono());
         }
         if conn.phase() != Phase::Fresh
-            && let Some(serving) = self.serving()
+            && let Some(serving) = self.present()
         {
             serving.core.push(CoreMessage::Input(Input::Gone { conn: Arc::clone(conn) }));
         }

@@ -21,7 +21,10 @@
 //! | [`queue`] | what lies between them |
 //! | [`secure`] | TLS of the client ports |
 //! | [`throttle`] | the request throttle |
+//! | [`audit`] | between the node and the audit log |
 //! | [`observer`] | what the node tells, as metrics, audit and log |
+//! | [`rescue`] | super rights for a time, given by root |
+//! | `warnings` | what is dangerous is said at every start |
 //! | [`source`], [`status`], `gauges` | what four-letter words are told |
 //!
 //! # Invariants
@@ -32,6 +35,7 @@
 //! * A panic of a vital thread ends the process: there is no half-alive server.
 
 mod access;
+pub mod audit;
 pub mod core;
 pub mod front;
 mod gauges;
@@ -41,6 +45,7 @@ pub mod observer;
 mod penalties;
 mod ports;
 pub mod queue;
+pub mod rescue;
 pub mod secure;
 pub mod snapshots;
 pub mod source;
@@ -49,6 +54,7 @@ pub mod status;
 mod stop;
 mod strangers;
 pub mod throttle;
+mod warnings;
 
 use tokio::sync::mpsc;
 use tracing::{error, info};
@@ -80,6 +86,7 @@ impl Failure {
 /// It could not start, or its storage failed.
 pub fn run(settings: Settings) -> Result<(), Failure> {
     start::refuse(&settings)?;
+    warnings::protect(&settings);
     let system = |e: std::io::Error| Failure::new(ExitCode::Unexpected, format!("cannot start: {e}"));
     let open_files = rlimit::raise_open_files();
     let runtime = start::runtime().map_err(system)?;
@@ -87,6 +94,7 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(system)?;
     let (failed, mut failures) = mpsc::unbounded_channel();
     let mut starting = start::Starting::listen(settings, open_files, failed)?;
+    let failed_start = starting.failed();
     let recovery = starting.recovery();
     let recovered = runtime.block_on(async {
         tokio::select! {
@@ -96,14 +104,21 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
         }
     });
     let recovered = match recovered {
-        Ok(recovered) => recovered.map_err(|e| Failure::new(ExitCode::Unexpected, e.to_string()))?,
+        Ok(Ok(recovered)) => recovered,
+        Ok(Err(panicked)) => Err(Failure::new(ExitCode::Unexpected, panicked.to_string())),
         Err(signal) => {
             info!("{signal} during the start: nothing was served yet, the end");
             runtime.shutdown_background();
             return Ok(());
         }
     };
-    let running = starting.serve(recovered?)?;
+    let running = match recovered.and_then(|recovered| starting.serve(recovered)) {
+        Ok(running) => running,
+        Err(failure) => {
+            failed_start();
+            return Err(failure);
+        }
+    };
     notify::ready("serving");
     let outcome = runtime.block_on(async {
         tokio::select! {

@@ -6,12 +6,14 @@
 //! * Refusals are logged a few times a second; those beyond are counted, in metrics and in the next line.
 //! * Log lines name sessions and addresses, never data, passwords or tokens.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use tracing::{debug, error, info, warn};
 
+use super::audit::Audit;
 use crate::auth::sasl::{Mechanism, Refusal};
 use crate::error::Code;
 use crate::limits::REFUSALS_LOGGED_PER_SECOND;
@@ -19,21 +21,21 @@ use crate::metrics::{Metrics, top_namespace};
 use crate::os::clock;
 use crate::proto::{EventKind, OpCode};
 use crate::replica::{Conn, Event, Observe, SessionEvent};
-use crate::types::Instant;
-use crate::types::decision::{Decision, DecisionSink, Operation, Who};
+use crate::types::decision::Decision;
 use crate::types::stages::StageTimes;
+use crate::types::{Instant, SessionId};
 
 /// Takes note of what the node does.
 pub struct Observer {
     metrics: Arc<Metrics>,
     /// The audit log; `None` when it is off.
-    audit: Option<Box<dyn DecisionSink>>,
+    audit: Option<Audit>,
     refusals: LogLimit,
 }
 
 impl Observer {
     /// Counts in `metrics`, and hands decisions to `audit` if there is one.
-    pub fn new(metrics: Arc<Metrics>, audit: Option<Box<dyn DecisionSink>>) -> Observer {
+    pub fn new(metrics: Arc<Metrics>, audit: Option<Audit>) -> Observer {
         Observer { metrics, audit, refusals: LogLimit::default() }
     }
 
@@ -66,16 +68,6 @@ impl Observer {
             let sum = i64::try_from(path.len() + read).unwrap_or(i64::MAX);
             self.metrics.read_per_namespace.record(namespace, sum);
         }
-    }
-
-    fn decide(&self, conn: &Conn, operation: Operation, path: &str, code: Code) {
-        let Some(audit) = &self.audit else { return };
-        let identities = conn.identities();
-        let users: Vec<&str> = identities.iter().map(|id| id.id.as_str()).collect();
-        let users = users.join(",");
-        let who = Who { session: Some(conn.session_id()), user: Some(&users), address: Some(conn.peer.ip()) };
-        let decision = Decision::new(who, operation, code, clock::wall_ms());
-        audit.decided(&if path.is_empty() { decision } else { decision.at(path) });
     }
 
     fn logged_in(&self, conn: &Conn, scheme: &str, principal: Option<&str>) {
@@ -126,7 +118,7 @@ impl Observer {
         metrics.watch_bytes.add(bytes.saturating_sub(4 * told) as u64);
     }
 
-    fn session(&self, id: crate::types::SessionId, what: SessionEvent) {
+    fn session(&self, id: SessionId, what: SessionEvent, conn: Option<&Conn>) {
         match what {
             SessionEvent::Opened => debug!(session = %id, "session opened"),
             SessionEvent::Renewed => {
@@ -142,6 +134,16 @@ impl Observer {
                 self.metrics.stale_sessions_expired.inc();
                 info!(session = %id, "session expired: its client was silent for longer than its time-out");
             }
+        }
+        if let Some(audit) = &self.audit {
+            audit.session(id, what, conn);
+        }
+    }
+
+    /// Somebody at `peer` was refused before there was a session: a TLS handshake.
+    pub fn tls_refused(&self, peer: SocketAddr, refusal: &Refusal) {
+        if let Some(audit) = &self.audit {
+            audit.refused_at(peer, "tls", refusal);
         }
     }
 }
@@ -170,50 +172,33 @@ impl LogLimit {
     }
 }
 
-/// The operation of a client's request, as decisions name it.
-fn operation(op: OpCode) -> Option<Operation> {
-    use OpCode::*;
-    Some(match op {
-        Create | Create2 | CreateContainer | CreateTtl => Operation::Create,
-        Delete | DeleteContainer => Operation::Delete,
-        SetData => Operation::SetData,
-        SetAcl => Operation::SetAcl,
-        Multi => Operation::Multi,
-        Reconfig => Operation::Reconfig,
-        _ => return None,
-    })
-}
-
 impl Observe for Observer {
     fn note(&self, event: &Event<'_>) {
         match *event {
-            Event::Answered { conn, op, path, code, ref stages, bytes } => {
+            Event::Answered { op, path, code, ref stages, bytes, .. } => {
                 self.answered(op, stages, bytes);
                 if code == Code::Ok {
                     self.read_by_namespace(op, path, bytes);
-                }
-                if self.audit.is_some()
-                    && let Some(operation) = operation(op)
-                    && (operation != Operation::Multi || code != Code::Ok)
-                {
-                    self.decide(conn, operation, path, code);
                 }
             }
             Event::Denied { conn, op, path, code } => {
                 debug!(session = %conn.session_id(), ?op, path, ?code, "denied");
             }
-            Event::Authenticated { conn, scheme, principal, refused: None } => {
-                self.logged_in(conn, scheme, principal);
-            }
-            Event::Authenticated { conn, scheme, principal, refused: Some(refusal) } => {
-                self.refused(conn, scheme, principal, refusal);
+            Event::Authenticated { conn, scheme, principal, refused } => {
+                match refused {
+                    None => self.logged_in(conn, scheme, principal),
+                    Some(refusal) => self.refused(conn, scheme, principal, refusal),
+                }
+                if let Some(audit) = &self.audit {
+                    audit.authenticated(conn, scheme, principal, refused);
+                }
             }
             Event::Fired { kind, told, bytes, .. } => self.fired(kind, told, bytes),
             Event::Admitted { .. } => {
                 self.metrics.prep_processor_request_queued.inc();
                 self.metrics.sync_processor_request_queued.inc();
             }
-            Event::Session { id, what } => self.session(id, what),
+            Event::Session { id, what, conn } => self.session(id, what, conn),
             Event::DigestMismatch { zxid, expected, found } => {
                 self.metrics.digest_mismatches_count.inc();
                 error!(%zxid, expected, found, "bug: the tree's digest differs from the transaction's");
@@ -224,6 +209,15 @@ impl Observe for Observer {
             Event::QuotaExceeded { namespace } => {
                 self.metrics.quota_exceeded_error_per_namespace.add(namespace, 1);
             }
+        }
+    }
+    fn audits(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    fn decided(&self, conn: Option<&Conn>, decision: &Decision<'_>) {
+        if let Some(audit) = &self.audit {
+            audit.decided(conn, decision);
         }
     }
 }

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::access;
+use super::audit::{self, Audit};
 use super::core::Core;
 use super::front::{Front, Serving};
 use super::log::{Log, LogThread};
@@ -27,17 +28,17 @@ use super::snapshots::SnapshotThread;
 use super::status::Facts;
 use super::stop::{Running, VitalThread};
 use super::throttle::RequestThrottle;
-use crate::audit::AuditLog;
 use crate::config::Settings;
 use crate::driver::{self, SnapshotPolicy, Start, Worker};
 use crate::error::ExitCode;
 use crate::kerberos;
-use crate::limits::BLOCKING_THREADS;
+use crate::limits::{BLOCKING_THREADS, FLUSH_MS};
 use crate::metrics::{Metrics, Provider};
 use crate::os::disk::RealDisk;
 use crate::os::{clock, entropy};
 use crate::replica::{Node, ReplicaConfig};
 use crate::storage::{Dirs, Rules, StorageError};
+use crate::types::decision::{Operation, Outcome};
 
 /// What this server cannot do yet is said at once, not half done.
 pub fn refuse(settings: &Settings) -> Result<(), Failure> {
@@ -67,12 +68,24 @@ pub struct Starting {
     failed: UnboundedSender<Failure>,
     replica: ReplicaConfig,
     dirs: Dirs,
+    audit: Option<Audit>,
 }
 
 /// What recovery brought.
 pub type Recovery = Result<Start<RealDisk>, Failure>;
 
 impl Starting {
+    /// The start ends here: the audit log says so (`addServerStartFailureAuditLog`).
+    pub fn failed(&self) -> impl FnOnce() + use<> {
+        let trail = self.audit.as_ref().map(|audit| Arc::clone(audit.trail()));
+        move || {
+            if let Some(trail) = trail {
+                trail.server(Operation::ServerStart, |decision| decision.outcome = Outcome::Failed);
+                trail.stop(Duration::from_millis(FLUSH_MS));
+            }
+        }
+    }
+
     /// Reads keys and trust, binds the client ports and answers what can be answered without serving.
     pub fn listen(
         settings: Settings,
@@ -88,19 +101,21 @@ impl Starting {
         let facts = Facts::new(&settings, open_files);
         facts.bound(plain.as_ref().map(|b| b.port), secure.as_ref().map(|b| b.port));
         warn_of_few_files(&settings, open_files);
+        let mut replica = ReplicaConfig::standalone(&settings, entropy::seed());
+        replica.providers.default_realm = names.default_realm().map(str::to_owned);
+        super::warnings::warn_all(&settings, &metrics)?;
         let front = Arc::new(Front::new(&settings, metrics, facts, tls));
         if let Some(mechanisms) = access::mechanisms(&settings, &names, &front.metrics)? {
             front.log_in_by(mechanisms);
         }
+        let audit = audit::open(&settings, &replica.providers, &front)?;
         let mut tasks = vec![tokio::spawn(secure::reload_loop(Arc::clone(&front)))];
         for bound in [plain, secure].into_iter().flatten() {
             tasks.extend(bound.open(&settings, &front)?);
         }
         tasks.push(tokio::spawn(Arc::clone(&front).watch_strangers()));
-        let mut replica = ReplicaConfig::standalone(&settings, entropy::seed());
-        replica.providers.default_realm = names.default_realm().map(str::to_owned);
         let dirs = Dirs::new(&settings.storage.data_dir, &settings.storage.data_log_dir);
-        Ok(Starting { settings, front, tasks, failed, replica, dirs })
+        Ok(Starting { settings, front, tasks, failed, replica, dirs, audit })
     }
 
     /// Recovers on a thread that may block.
@@ -122,10 +137,9 @@ impl Starting {
 
     /// Starts the threads; from here on requests are served.
     pub fn serve(self, start: Start<RealDisk>) -> Result<Running, Failure> {
-        let Starting { settings, front, tasks, failed, replica, dirs } = self;
+        let Starting { settings, front, mut tasks, failed, replica, dirs, audit } = self;
         let metrics = Arc::clone(&front.metrics);
-        let audit = settings.audit.enable.then(|| Box::new(AuditLog::to_server_log()) as _);
-        let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit));
+        let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit.clone()));
         let node = Node::new(replica, start.recovered, clock::now(), observer);
         let shared = node.shared();
         let worker = Worker::new(start.storage, SnapshotPolicy::new(&settings.storage, entropy::seed()));
@@ -158,10 +172,17 @@ impl Starting {
         let snapshot_thread =
             VitalThread::spawn("snapshots", move || snapshot_thread.run()).map_err(system)?;
         let core_thread = VitalThread::spawn("core", move || core.run()).map_err(system)?;
+        if let Some(audit) = &audit {
+            audit.trail().server(Operation::ServerStart, |_| {});
+        }
         front.serve(Serving { shared, core: Arc::clone(&inbox) });
+        if let Some(path) = &settings.safety.rescue_socket {
+            tasks.push(super::rescue::open(path, Arc::clone(&front), audit.clone())?);
+        }
         info!("serving");
         let threads = (core_thread, log_thread, snapshot_thread);
-        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads })
+        let trail = audit.map(|audit| Arc::clone(audit.trail()));
+        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail })
     }
 }
 

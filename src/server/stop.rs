@@ -20,10 +20,12 @@ use super::core::CoreMessage;
 use super::front::Front;
 use super::log::{Log, LogWork};
 use super::queue::Queue;
+use crate::audit::Trail;
 use crate::limits::{FINISH_MS, FLUSH_MS, LAST_RESORT_MS};
 use crate::net::Kill;
 use crate::os::clock;
 use crate::os::disk::RealDisk;
+use crate::types::decision::{Operation, Outcome};
 
 /// A thread without which there is no server.
 pub struct VitalThread {
@@ -79,6 +81,8 @@ pub struct Running {
     pub ending: Arc<AtomicBool>,
     /// Core, log, snapshots.
     pub threads: (VitalThread, VitalThread, VitalThread),
+    /// The audit log.
+    pub trail: Option<Arc<Trail>>,
 }
 
 impl Running {
@@ -98,6 +102,10 @@ impl Running {
         self.wait_for_connections();
         log.wait(Duration::from_millis(FLUSH_MS));
         snapshots.wait(Duration::from_millis(FLUSH_MS));
+        if let Some(trail) = &self.trail {
+            trail.server(Operation::ServerStop, |decision| decision.outcome = Outcome::Invoked);
+            trail.stop(Duration::from_millis(FLUSH_MS));
+        }
     }
 
     /// Connections send their last replies.

@@ -54,7 +54,16 @@ table! {
         "leader.ackLoggingFrequency" "zookeeper.leader.ackLoggingFrequency" ANY_INT, "1000" "proposals" ENSEMBLE, "Every how many proposals the latency of acknowledgements is measured; 0 or less is off.";
     }
     Area::Audit => {
-        "audit.enable" "zookeeper.audit.enable" BOOL, "false" "" OPERATIONS, "Write an audit log.";
+        "audit.enable" "zookeeper.audit.enable" BOOL, "false" "" WORKS, "Write an audit log: writes, logins, sessions, and everything that is refused.";
+        "audit.layout" "zookeeper.audit.layout" word(&["java", "mrs", "json"]), "java" "" WORKS, "How records look: ZooKeeper's fields between tabs, FusionInsight MRS's between question marks, or JSON (which tells the most).";
+        "audit.file" "zookeeper.audit.file" PATH, "" "" WORKS, "File of the audit log, hash-chained; unset: the server's own log, as in ZooKeeper.";
+        "audit.file.maxSizeMB" "zookeeper.audit.file.maxSizeMB" int(1, 4096), "30" "MiB" WORKS, "A new audit file begins at this size.";
+        "audit.file.maxCount" "zookeeper.audit.file.maxCount" int(1, 10_000), "20" "files" WORKS, "Audit files that are kept, the newest among them; older ones are removed.";
+        "audit.whenFull" "zookeeper.audit.whenFull" word(&["block", "drop"]), "block" "" WORKS, "When too many records wait for the disk: requests wait as well, or records are dropped and counted.";
+        "audit.required" "zookeeper.audit.required" BOOL, "false" "" WORKS, "No audit, no service: a reply leaves when its record is on the disk, and nothing is served while the audit file cannot be written.";
+        "secrets.strictPermissions" "zookeeper.secrets.strictPermissions" BOOL, "false" "" WORKS, "Do not start while others than their owner may read files with secrets (zoo.cfg, java.env, JAAS file, keytab, key stores).";
+        "process.coreDumps" "zookeeper.process.coreDumps" BOOL, "false" "" WORKS, "Allow core dumps and debuggers, which show secrets, and tell the text of a panic, which may hold data.";
+        "rescue.socket" "zookeeper.rescue.socket" PATH, "" "" WORKS, "Local socket where root gives a session super rights for some minutes (oxkeeper rescue); unset: there is none.";
         "audit.impl.class" "zookeeper.audit.impl.class" class(&["org.apache.zookeeper.audit.Slf4jAuditLogger"]), "org.apache.zookeeper.audit.Slf4jAuditLogger" "" none("the audit log is built in"), "Java class that writes the audit log.";
     }
     Area::Debug => {

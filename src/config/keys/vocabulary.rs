@@ -149,7 +149,7 @@ impl Area {
             Area::TlsQuorum => "TLS between servers",
             Area::Admin => "Admin server",
             Area::Metrics => "Metrics",
-            Area::Audit => "Audit",
+            Area::Audit => "Audit, secrets, rescue",
             Area::Debug => "Diagnosis",
             Area::Jvm => "Java and start scripts",
         }

@@ -20,7 +20,7 @@ mod server;
 mod tls;
 
 pub use auth::{Auth, DigestAlgorithm};
-pub use operate::{Admin, Audit, FourLw, Metrics};
+pub use operate::{Admin, Audit, FourLw, Metrics, Safety};
 pub use quorum::{Quorum, QuorumSasl};
 pub use server::{Client, Compression, ConnectionThrottle, Limits, Session, Storage, Throttle, Tree};
 pub use tls::{ClientAuth, Store, StoreKind, Tls, TlsSide};
@@ -31,6 +31,7 @@ use std::sync::Arc;
 use super::given::Given;
 use super::jaas::Jaas;
 pub use super::secret::Secret;
+pub use super::secret_files::SecretFile;
 
 /// Everything the configuration says, ready to be read by the rooms above.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,12 +58,16 @@ pub struct Settings {
     pub metrics: Metrics,
     /// The audit log.
     pub audit: Audit,
+    /// Secrets in files and memory, the rescue socket.
+    pub safety: Safety,
     /// TLS towards clients and between servers.
     pub tls: Tls,
     /// Members of the ensemble and everything between them.
     pub quorum: Quorum,
     /// The JAAS file (`java.security.auth.login.config`), if one is named.
     pub jaas: Option<Arc<Jaas>>,
+    /// Files that hold secrets, as far as the configuration names them.
+    pub secret_files: Vec<SecretFile>,
     /// Keys that no table knows, by their system property (`zookeeper.x`), as
     /// ZooKeeper keeps them. Their values may be anything: not for printing.
     pub properties: BTreeMap<String, Secret>,
@@ -83,9 +88,11 @@ impl Settings {
             admin: Admin::read(given),
             metrics: Metrics::read(given),
             audit: Audit::read(given),
+            safety: Safety::read(given),
             tls: Tls::read(given),
             quorum: Quorum::read(given),
             jaas: None,
+            secret_files: Vec::new(),
             properties: BTreeMap::new(),
         }
     }
@@ -120,6 +127,7 @@ defaults!(
     Admin,
     Metrics,
     Audit,
+    Safety,
     Tls,
     Quorum
 );

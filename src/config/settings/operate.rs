@@ -5,6 +5,7 @@
 //! * `srvr` always answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::super::given::Given;
 use super::super::secret::Secret;
@@ -116,15 +117,56 @@ impl Metrics {
     }
 }
 
+/// What protects secrets, and the way out when nobody has rights any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Safety {
+    /// `secrets.strictPermissions`: others who may read secrets stop the start.
+    pub strict_permissions: bool,
+    /// `process.coreDumps`: allowed.
+    pub core_dumps: bool,
+    /// `rescue.socket`.
+    pub rescue_socket: Option<PathBuf>,
+}
+
+impl Safety {
+    pub(super) fn read(given: &Given) -> Self {
+        Safety {
+            strict_permissions: given.flag("secrets.strictPermissions"),
+            core_dumps: given.flag("process.coreDumps"),
+            rescue_socket: given.path("rescue.socket"),
+        }
+    }
+}
+
 /// The audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
     /// `audit.enable`.
     pub enable: bool,
+    /// `audit.layout`: java, mrs or json.
+    pub layout: String,
+    /// `audit.file`; `None`: the server's own log.
+    pub file: Option<PathBuf>,
+    /// `audit.file.maxSizeMB`.
+    pub file_max_size_mb: u32,
+    /// `audit.file.maxCount`, the newest among them.
+    pub file_max_count: u32,
+    /// `audit.whenFull` is `drop`, not `block`.
+    pub drop_when_full: bool,
+    /// `audit.required`: no reply leaves before its record is on the disk.
+    pub required: bool,
 }
 
 impl Audit {
     pub(super) fn read(given: &Given) -> Self {
-        Audit { enable: given.flag("audit.enable") }
+        Audit {
+            enable: given.flag("audit.enable"),
+            layout: given.word("audit.layout"),
+            file: given.path("audit.file"),
+            file_max_size_mb: given.number("audit.file.maxSizeMB"),
+            file_max_count: given.number("audit.file.maxCount"),
+            drop_when_full: given.word("audit.whenFull") == "drop",
+            required: given.flag("audit.required"),
+        }
     }
 }

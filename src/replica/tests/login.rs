@@ -15,7 +15,7 @@ fn world(schemes: Option<&[&str]>, keep_failed: bool) -> World {
 }
 
 fn token(w: &mut World, conn: &Arc<Conn>, xid: i32, token: Option<&[u8]>) {
-    assert!(w.send(conn, xid, OpCode::Sasl, &Request::Sasl { token }));
+    assert!(w.send(conn, xid, OpCode::Sasl, &Request::Sasl { token: token.map(Proof) }));
     assert_eq!(w.token.take(), Some((xid, token.map(<[u8]>::to_vec))));
     assert!(conn.is_logging_in());
 }
