@@ -6,8 +6,10 @@
 //!   scrapes them.
 //! * Nothing is created or changed.
 
-use crate::client::four_letter_word;
+use crate::client::{HostPort, TlsConnector, four_letter_word, four_letter_word_by};
+use crate::config::flags::{Flag, parse_flags};
 use crate::config::properties::parse_properties;
+use crate::config::settings::TlsSide;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,7 +49,7 @@ pub fn run(args: &[String]) -> i32 {
         "Client port found: {}. Client address: {}. Client SSL: {}.",
         target.port, target.address, target.tls
     );
-    match mode(&target) {
+    match mode(&target, &text) {
         Ok(mode) => {
             println!("{mode}");
             0
@@ -147,19 +149,40 @@ fn of_own_line(
 }
 
 /// The Mode line of the server's `srvr`, or why there is none.
-fn mode(target: &Target) -> Result<String, String> {
-    if target.tls {
-        return Err(
-            "the only client port is a TLS port, and this command asks over plain TCP; add clientPort".into(),
-        );
-    }
-    let answer = four_letter_word(&target.address, target.port, "srvr", LIMIT).map_err(|e| e.to_string())?;
+fn mode(target: &Target, config: &BTreeMap<String, String>) -> Result<String, String> {
+    let answer = if target.tls {
+        ask_by_tls(target, config)?
+    } else {
+        four_letter_word(&target.address, target.port, "srvr", LIMIT).map_err(|e| e.to_string())?
+    };
     answer.lines().find(|l| l.contains("Mode")).map(str::to_owned).ok_or_else(|| {
         match answer.lines().next() {
             Some(line) => format!("srvr was answered with: {line}"),
             None => "srvr was not answered".to_owned(),
         }
     })
+}
+
+/// Asks a TLS port: with the stores that flags of the environment name as for `zkServer.sh`
+/// (`-Dzookeeper.ssl.*` in CLIENT_JVMFLAGS or JVMFLAGS), else with the server's own.
+fn ask_by_tls(target: &Target, config: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut flags = BTreeMap::new();
+    for variable in ["CLIENT_JVMFLAGS", "JVMFLAGS"] {
+        for flag in parse_flags(&std::env::var(variable).unwrap_or_default()) {
+            if let Flag::Property { name, value } = flag {
+                flags.insert(name, value);
+            }
+        }
+    }
+    let named = flags.keys().any(|name| name.starts_with("zookeeper.ssl."));
+    let property = |name: &str| match name.strip_prefix("zookeeper.") {
+        Some(key) if !named => config.get(key).cloned(),
+        _ => flags.get(name).cloned(),
+    };
+    let side = TlsSide::of_properties("ssl.", &property)?;
+    let (connector, _) = TlsConnector::new(&side).map_err(|e| e.to_string())?;
+    let server = HostPort { host: target.address.clone(), port: target.port };
+    four_letter_word_by(&connector, &server, "srvr", LIMIT).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

@@ -4,10 +4,13 @@
 //!
 //! * Neither the time nor the size of an answer is the server's to choose.
 
+use super::connect_string::HostPort;
+use super::stream::Connector;
 use crate::limits::FOUR_LETTER_ANSWER;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The answer of `host:port` to `word`; each address, each step within `limit`.
 pub fn four_letter_word(host: &str, port: u16, word: &str, limit: Duration) -> io::Result<String> {
@@ -19,6 +22,31 @@ pub fn four_letter_word(host: &str, port: u16, word: &str, limit: Duration) -> i
         }
     }
     Err(last)
+}
+
+/// The same by a connector of its own, such as TLS; all of it within `limit`.
+pub fn four_letter_word_by(
+    connector: &dyn Connector,
+    server: &HostPort,
+    word: &str,
+    limit: Duration,
+) -> io::Result<String> {
+    let talk = async {
+        let mut stream = connector.connect(server).await?;
+        stream.write_all(word.as_bytes()).await?;
+        stream.flush().await?;
+        let mut answer = Vec::new();
+        let read = stream.take(FOUR_LETTER_ANSWER as u64 + 1024).read_to_end(&mut answer).await;
+        // A server that just closes has said everything, too.
+        if let Err(e) = read.map(drop).or_else(|e| if answer.is_empty() { Err(e) } else { Ok(()) }) {
+            return Err(e);
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::time::timeout(limit, talk).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    })
 }
 
 fn ask(mut stream: TcpStream, word: &str, limit: Duration) -> io::Result<String> {

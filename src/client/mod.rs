@@ -39,6 +39,7 @@ mod session;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod watches;
 pub mod wire;
 
@@ -47,11 +48,12 @@ pub use config::{ClientConfig, Credentials};
 pub use connect_string::{ConnectString, DEFAULT_PORT, HostPort};
 pub use error::ClientError;
 pub use event::{EventType, KeeperState, WatchedEvent};
-pub use fourlw::four_letter_word;
+pub use fourlw::{four_letter_word, four_letter_word_by};
 pub use handle::{Client, CreateAs, Data, Events, Verdict};
 pub use login::LoginOptions;
 pub use multi::{Op, OpResult, Read, ReadResult};
 pub use sasl::OutwardSasl;
 pub use session::SessionState;
 pub use stream::{Boxed, ByteStream, Connector, SaslClient, SaslSession, SaslStep, Tcp};
+pub use tls::{SECURE, TlsConnector};
 pub use wire::Reply;

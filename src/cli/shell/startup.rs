@@ -4,7 +4,7 @@
 //!
 //! * Flags are those of `ZooKeeperMain`; unknown ones are passed over, as there.
 
-use crate::client::{ClientConfig, ClientError, LoginOptions, OutwardSasl};
+use crate::client::{ClientConfig, ClientError, LoginOptions, OutwardSasl, TlsConnector};
 use crate::config::Secret;
 use crate::config::flags::{Flag, parse_flags, parse_property};
 use crate::config::properties::parse_properties;
@@ -114,6 +114,9 @@ impl Startup {
         if let Some(file) = &self.client_configuration {
             apply_file(&mut config, &mut login, file)?;
         }
+        if let Some(tls) = TlsConnector::by_properties(&|name| login.property(name).map(str::to_owned))? {
+            config.connector = tls;
+        }
         let outward = login.outward(&|path| std::fs::read(path))?;
         config.sasl = outward.map(|o| Arc::new(OutwardSasl::new(o)) as Arc<_>);
         Ok(config)
@@ -132,12 +135,6 @@ fn apply_file(config: &mut ClientConfig, login: &mut LoginOptions, file: &str) -
                 config.max_buffer = number(&entry.value).ok_or_else(|| {
                     refuse(format!("line {line}: jute.maxbuffer must be a number of bytes up to 2147483647"))
                 })?;
-            }
-            "zookeeper.client.secure" if entry.value.eq_ignore_ascii_case("true") => {
-                return Err(refuse(format!(
-                    "line {line}: zookeeper.client.secure=true asks for TLS, and this shell has no TLS connector; \
-                     connect to the plain client port"
-                )));
             }
             _ => drop(login.properties.insert(entry.key, Secret::new(entry.value))),
         }

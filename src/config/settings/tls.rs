@@ -7,8 +7,11 @@
 
 use std::path::PathBuf;
 
+use super::super::finding::Place;
 use super::super::given::Given;
+use super::super::keys;
 use super::super::secret::Secret;
+use super::super::values::{Checked, check};
 
 /// `ssl.clientAuth`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,6 +86,25 @@ pub struct TlsSide {
 }
 
 impl TlsSide {
+    /// The side that properties (`zookeeper.ssl.*`) describe; `prefix` is that of its keys (`ssl.`).
+    ///
+    /// # Errors
+    ///
+    /// The property with what is wrong with its value.
+    pub fn of_properties(prefix: &str, property: &dyn Fn(&str) -> Option<String>) -> Result<TlsSide, String> {
+        let mut given = Given::default();
+        for key in keys::all().filter(|key| key.name.starts_with(prefix)) {
+            let Some(text) = property(key.property) else { continue };
+            match check(key, text.trim()) {
+                Checked::Good(value) | Checked::Adjusted(value, _) => {
+                    given.insert(key.id().to_owned(), value, Place::whole(key.property));
+                }
+                Checked::Wrong(what, cure) => return Err(format!("{}: {what}: {cure}", key.property)),
+            }
+        }
+        Ok(TlsSide::read(&given, prefix))
+    }
+
     fn read(given: &Given, prefix: &str) -> Self {
         let id = |name: &str| format!("{prefix}{name}");
         let kind = |name: &str| match given.word(&id(name)).as_str() {
