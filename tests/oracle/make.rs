@@ -243,6 +243,7 @@ impl Maker {
     /// A burst whose last frame makes the server close the connection.
     fn ending(&mut self, slot: usize) -> Step {
         let xid = self.next_xid();
+        // All but closeSession are of [`Frame::ends_connection`].
         let op = self.rng.weighted(&[
             (50, -11),
             (9, 13),

@@ -265,8 +265,25 @@ impl Pilot {
             let id = std::mem::take(&mut self.slots[slot].id);
             self.alive.retain(|(a, _)| *a != id);
         }
+        if frames.last().is_some_and(Frame::ends_connection) {
+            self.await_end(slot);
+        }
         self.fence(None, closes);
         Ok(())
+    }
+
+    /// Waits until the server has closed a connection: a fence could still slip in before it does.
+    fn await_end(&mut self, slot: usize) {
+        while let Some(wire) = self.slots[slot].wire.as_mut() {
+            match wire.frame() {
+                Came::Frame(frame) => {
+                    let line = notification(slot, &frame, &self.mask);
+                    self.note(None, line);
+                }
+                Came::Closed => self.lost(slot, "closed"),
+                Came::Silence => self.lost(slot, "silent"),
+            }
+        }
     }
 
     fn lost(&mut self, slot: usize, how: &str) {

@@ -34,6 +34,12 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Does a server close the connection behind its answer? Op codes that clients may not send, and
+    /// lengths that no frame has.
+    pub fn ends_connection(&self) -> bool {
+        self.length.is_some() || matches!(self.op, 13 | 0 | -1 | 10 | 23 | 99 | 108 | i32::MAX)
+    }
+
     /// The frame's bytes when the script's zxids start at `base`.
     pub fn bytes(&self, base: i64) -> Vec<u8> {
         let mut body = Vec::new();
