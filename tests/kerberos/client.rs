@@ -3,12 +3,15 @@
 //! # Invariants
 //! * Tokens go straight into an [`Exchange`]; what travelled is kept, so that it can be sent again.
 
+use std::time::Duration;
+
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
 use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::name::Name;
 use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_KRB5_PRINCIPAL, OidSet};
 use oxkeeper::auth::sasl::SaslStep;
 use oxkeeper::kerberos::server::Exchange;
+use rustix::time::{ClockId, clock_gettime};
 
 /// What a client wants.
 #[derive(Clone, Debug)]
@@ -42,10 +45,11 @@ impl Wish {
     }
 }
 
-/// How a login ended, and what the client sent.
+/// How a login ended, what the client sent, and how much processor time the server took for its part.
 pub struct Ended {
     pub last: SaslStep,
     pub sent: Vec<Vec<u8>>,
+    pub spent: Duration,
 }
 
 /// A client that has its tickets and has sent nothing yet.
@@ -72,32 +76,50 @@ impl Client {
         token.expect("an AP-REQ").to_vec()
     }
 
-    /// The whole login.
-    pub fn login(mut self, exchange: &mut Exchange) -> Ended {
+    /// The whole login; `send` sends a token and returns the one that comes back, if the exchange goes on. Returns
+    /// what was sent.
+    pub fn converse(mut self, send: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Vec<Vec<u8>> {
         let first = self.first();
-        self.login_with(first, exchange)
-    }
-
-    /// The whole login from a first token that was made before.
-    pub fn login_with(mut self, first: Vec<u8>, exchange: &mut Exchange) -> Ended {
-        let mut step = exchange.step(Some(&first));
+        let mut reply = send(&first);
         let mut sent = vec![first];
         if self.wish.mutual
-            && let SaslStep::Challenge(reply) = &step
+            && let Some(token) = &reply
         {
-            assert!(self.context.step(Some(reply), None).expect("a good AP-REP").is_none());
-            step = exchange.step(Some(&[]));
+            assert!(self.context.step(Some(token), None).expect("a good AP-REP").is_none());
+            reply = send(&[]);
             sent.push(Vec::new());
         }
-        let SaslStep::Challenge(offer) = step else { return Ended { last: step, sent } };
+        let Some(offer) = reply else { return sent };
         let offer = self.context.unwrap(&offer).expect("a signed offer");
         assert_eq!(&*offer, [1, 0, 0, 0], "no layer is offered");
         let choice = [&self.wish.choice[..], self.wish.authzid.as_bytes()].concat();
         let choice = self.context.wrap(false, &choice).expect("a signed choice").to_vec();
-        let last = exchange.step(Some(&choice));
+        send(&choice);
         sent.push(choice);
-        Ended { last, sent }
+        sent
     }
+
+    /// The whole login at an exchange in this process.
+    pub fn login(self, exchange: &mut Exchange) -> Ended {
+        let (mut last, mut spent) = (None, Duration::ZERO);
+        let sent = self.converse(&mut |token| {
+            let begun = cpu();
+            let step = exchange.step(Some(token));
+            spent += cpu().saturating_sub(begun);
+            let SaslStep::Challenge(reply) = &step else {
+                last = Some(step);
+                return None;
+            };
+            Some(reply.clone())
+        });
+        Ended { last: last.expect("an end"), sent, spent }
+    }
+}
+
+/// Processor time of this thread.
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0))
 }
 
 /// A login with the tickets of this process.

@@ -5,9 +5,13 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code)] // this ring asks little
+#[path = "../process/wire.rs"]
+mod wire;
 
 mod acceptor;
 mod client;
 mod inside;
 mod outage;
 mod realm;
+mod served;
