@@ -9,7 +9,9 @@
 //! * The replay cache is on, and is a file of this server alone.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libgssapi::context::{CtxFlags, SecurityContext, ServerCtx};
@@ -75,6 +77,7 @@ impl Acceptor {
         holds(&held, config)?;
         let mut store = vec![(c"keytab", format!("FILE:{path}"))];
         if let Some(cache) = &config.replay_cache {
+            writable(cache)?;
             store.push((c"rcache", format!("file2:{}", cache.display())));
         }
         let cred = ffi::acceptor(&store).map_err(|error| {
@@ -83,6 +86,15 @@ impl Acceptor {
         })?;
         Ok(Acceptor { cred, keytab, service, names, meters })
     }
+}
+
+/// Nobody could log in without the replay cache: better to hear of it at the start.
+fn writable(cache: &Path) -> Result<(), KerberosError> {
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(cache);
+    file.map(drop).map_err(|error| {
+        let what = format!("the replay cache {} cannot be written: {error}", cache.display());
+        KerberosError::config(what, "make its directory writable for the server's user")
+    })
 }
 
 /// The keytab must have a key of the configured principal.

@@ -147,7 +147,11 @@ impl Case<'_> {
     fn file(&self) -> Refusal {
         match self.keytab {
             Err(why) => Refusal::new(Reason::KrbKeytab, why),
-            Ok(_) => Refusal::new(Reason::KrbOther, format!("{}", self.error)),
+            // The keytab is fine: of our files the library needs one other.
+            Ok(_) => {
+                let detail = format!("the replay cache cannot be used: {}", self.error);
+                Refusal::new(Reason::KrbOther, detail)
+            }
         }
     }
 

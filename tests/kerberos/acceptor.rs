@@ -288,6 +288,29 @@ fn wrong_keys() {
         "{behind:?}"
     );
     logged_in(step("localhost"));
+    our_own_files(step);
+}
+
+/// Files of ours that are gone or in the way while we run: no client is told that it failed.
+fn our_own_files(step: impl Fn(&str) -> SaslStep) {
+    let broken = |reason: Reason, words: &str| match step("localhost") {
+        SaslStep::Broken(why) => assert!(why.reason == reason && why.detail.contains(words), "{why:?}"),
+        other => panic!("our own fault, not the client's: {other:?}"),
+    };
+    let (keytab, replays) = (given("KEYTAB"), given("REPLAYS"));
+    let (away, kept) = (keytab.with_extension("away"), replays.with_extension("kept"));
+    std::fs::rename(&keytab, &away).unwrap();
+    broken(Reason::KrbKeytab, "No such file");
+    std::fs::write(&keytab, "half a key").unwrap();
+    broken(Reason::KrbKeytab, "not a keytab");
+    std::fs::rename(&away, &keytab).unwrap();
+    logged_in(step("localhost"));
+    std::fs::rename(&replays, &kept).unwrap();
+    std::fs::create_dir(&replays).unwrap();
+    broken(Reason::KrbOther, "replay cache");
+    std::fs::remove_dir(&replays).unwrap();
+    std::fs::rename(&kept, &replays).unwrap();
+    logged_in(step("localhost"));
 }
 
 #[test]
@@ -335,7 +358,7 @@ fn a_keytab_that_cannot_serve_is_told_at_the_start() {
         let gssapi = GssapiConfig {
             keytab: keytab.to_path_buf(),
             principal: "zookeeper/zk1@ZK.TEST".to_owned(),
-            replay_cache: None,
+            replay_cache: Some(dir.path().join("none/replays")),
         };
         let meters = Arc::new(Seen::default());
         let config = SaslServerConfig { gssapi: Some(gssapi), names: names(), meters };
