@@ -80,7 +80,7 @@ impl Acceptor {
             writable(cache)?;
             store.push((c"rcache", format!("file2:{}", cache.display())));
         }
-        let cred = ffi::acceptor(&store).map_err(|error| {
+        let cred = ffi::credential(ffi::Role::Accept, &store).map_err(|error| {
             let what = format!("the Kerberos library cannot use the keytab {path}: {error}");
             KerberosError::config(what, "check krb5.conf and the keytab: `oxkeeper doctor keytab`")
         })?;

@@ -1,4 +1,5 @@
-//! The calls into MIT's libraries that no crate wraps, and the one variable that they read.
+//! The calls into MIT's libraries that no crate wraps, and the one variable that they read; those of tickets and
+//! caches are in [`super::krb5_ffi`].
 //!
 //! # Invariants
 //!
@@ -7,7 +8,7 @@
 //! * No pointer of C outlives the call that it was made for, but for credentials, which libgssapi's [`Cred`] owns.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_uint};
+use std::ffi::{CStr, CString, OsStr, c_int, c_uint, c_void};
 use std::path::Path;
 use std::ptr;
 
@@ -17,6 +18,7 @@ use libgssapi_sys as sys;
 use zeroize::Zeroizing;
 
 use super::errors::KerberosError;
+use super::krb5_ffi::raw::{Data, EncData, Keyblock, krb5_c_decrypt, krb5_free_context, krb5_init_context};
 use super::token::Encrypted;
 
 /// 1.2.840.113554.1.2.2, the Kerberos 5 mechanism.
@@ -24,14 +26,28 @@ const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 /// GSS_S_FAILURE in the field of routine errors.
 const FAILURE: u32 = 13 << 16;
 
-/// Acquires a credential that accepts for every key of a keytab.
+/// What a credential is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    /// Accepting with every key of a keytab.
+    Accept,
+    /// Logging in outward with the tickets of a cache.
+    Initiate,
+}
+
+/// Acquires a credential.
 ///
-/// `store` names the keytab (`keytab`) and the replay cache (`rcache`); nothing is taken from the environment.
+/// `store` names keytab (`keytab`), replay cache (`rcache`) or ticket cache (`ccache`): what it names is not taken
+/// from the environment.
 ///
 /// # Errors
 ///
 /// What libgssapi says; a value with a NUL byte in it is a plain failure.
-pub(super) fn acceptor(store: &[(&'static CStr, String)]) -> Result<Cred, Error> {
+pub(super) fn credential(role: Role, store: &[(&'static CStr, String)]) -> Result<Cred, Error> {
+    let usage = match role {
+        Role::Accept => sys::GSS_C_ACCEPT,
+        Role::Initiate => sys::GSS_C_INITIATE,
+    };
     let values = store.iter().map(|(_, value)| CString::new(value.as_str())).collect::<Result<Vec<_>, _>>();
     let values = values.map_err(|_| Error { major: MajorFlags::from_bits_retain(FAILURE), minor: 0 })?;
     let mut elements: Vec<_> = store
@@ -54,7 +70,7 @@ pub(super) fn acceptor(store: &[(&'static CStr, String)]) -> Result<Cred, Error>
             ptr::null_mut(),
             u32::MAX,
             &mut mechanisms,
-            sys::GSS_C_ACCEPT as c_int,
+            usage as c_int,
             &set,
             &mut cred,
             ptr::null_mut(),
@@ -127,71 +143,8 @@ pub fn use_krb5_conf(path: &Path) -> Result<(), KerberosError> {
     Ok(())
 }
 
-#[repr(C)]
-struct Keyblock {
-    magic: i32,
-    enctype: i32,
-    length: c_uint,
-    contents: *mut u8,
-}
-
-#[repr(C)]
-struct Data {
-    magic: i32,
-    length: c_uint,
-    data: *mut c_char,
-}
-
-#[repr(C)]
-struct EncData {
-    magic: i32,
-    enctype: i32,
-    kvno: c_uint,
-    ciphertext: Data,
-}
-
-/// krb5_context, opaque.
-#[repr(C)]
-struct RawContext([u8; 0]);
-
-#[link(name = "krb5")]
-unsafe extern "C" {
-    fn krb5_init_context(context: *mut *mut RawContext) -> i32;
-    fn krb5_free_context(context: *mut RawContext);
-    fn krb5_get_default_realm(context: *mut RawContext, realm: *mut *mut c_char) -> i32;
-    fn krb5_free_default_realm(context: *mut RawContext, realm: *mut c_char);
-}
-
-#[link(name = "k5crypto")]
-unsafe extern "C" {
-    fn krb5_c_decrypt(
-        context: *mut RawContext,
-        key: *const Keyblock,
-        usage: i32,
-        cipher_state: *const Data,
-        input: *const EncData,
-        output: *mut Data,
-    ) -> i32;
-}
-
-/// The default realm of krb5.conf; `None` when there is no such file, or no realm in it.
-pub fn default_realm() -> Option<String> {
-    let context = Context::new()?;
-    let mut realm: *mut c_char = ptr::null_mut();
-    // SAFETY: the context is live, and krb5_get_default_realm writes a new string to `realm` or returns a code.
-    let code = unsafe { krb5_get_default_realm(context.0, &mut realm) };
-    if code != 0 || realm.is_null() {
-        return None;
-    }
-    // SAFETY: on success `realm` is a string that ends with NUL; it is copied before it is freed below.
-    let text = unsafe { CStr::from_ptr(realm) }.to_str().ok().map(str::to_owned);
-    // SAFETY: `realm` was made by krb5_get_default_realm of the same context and is freed once.
-    unsafe { krb5_free_default_realm(context.0, realm) };
-    text.filter(|realm| !realm.is_empty())
-}
-
 /// A context of libkrb5 that belongs to one thread.
-struct Context(*mut RawContext);
+struct Context(*mut c_void);
 
 impl Context {
     fn new() -> Option<Context> {

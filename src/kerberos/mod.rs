@@ -31,4 +31,5 @@ pub mod token;
 
 pub use acceptor::GssapiConfig;
 pub use errors::KerberosError;
-pub use ffi::{default_realm, use_krb5_conf};
+pub use ffi::use_krb5_conf;
+pub use krb5_ffi::default_realm;

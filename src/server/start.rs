@@ -92,7 +92,7 @@ impl Starting {
         open_files: Option<u64>,
         failed: UnboundedSender<Failure>,
     ) -> Result<Starting, Failure> {
-        let names = access::names(&settings, kerberos::default_realm().as_deref())?;
+        let names = access::names(&settings, kerberos::default_realm().ok().as_deref())?;
         let tls = SecureClients::new(&settings)?;
         let plain = Port::plain(&settings, &tls).map(Port::bind).transpose()?;
         let secure = Port::secure(&settings, &tls).map(Port::bind).transpose()?;

@@ -12,16 +12,17 @@
 
 #![allow(unsafe_code)]
 
-mod raw;
+pub(super) mod raw;
 
 use libgssapi::credential::Cred;
-use libgssapi::error::{Error as GssError, MajorFlags};
-use libgssapi_sys as sys;
+use libgssapi::error::Error as GssError;
 use raw::*;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::fmt;
 use std::path::Path;
 use std::ptr::{null, null_mut};
+
+use super::ffi::{Role, credential};
 
 /// A failure of libkrb5, in its own words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -366,36 +367,6 @@ pub fn renew(cache: Option<&str>) -> Result<(MemoryCache, Tgt), KrbError> {
 ///
 /// What GSSAPI says about the cache.
 pub fn initiator(cache: Option<&str>) -> Result<Cred, GssError> {
-    const KRB5: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
-    let bad = GssError { major: MajorFlags::GSS_S_CALL_INACCESSIBLE_READ, minor: 0 };
-    let value = cache.map(CString::new).transpose().map_err(|_| bad)?;
-    let mut elements: Vec<sys::gss_key_value_element_desc> = value
-        .iter()
-        .map(|v| sys::gss_key_value_element_desc { key: c"ccache".as_ptr(), value: v.as_ptr() })
-        .collect();
-    let count = u32::try_from(elements.len()).unwrap_or(0);
-    let store = sys::gss_key_value_set_desc { count, elements: elements.as_mut_ptr() };
-    let mut mechanism = sys::gss_OID_desc { length: 9, elements: KRB5.as_ptr().cast_mut().cast() };
-    let mut mechanisms = sys::gss_OID_set_desc { count: 1, elements: &mut mechanism };
-    let (mut minor, mut cred): (u32, sys::gss_cred_id_t) = (0, null_mut());
-    // SAFETY: every pointer is to a local that outlives the call; nothing is written through the casts from
-    // const (the library takes them as const). The result is used only after success.
-    let major = unsafe {
-        sys::gss_acquire_cred_from(
-            &mut minor,
-            null_mut(),
-            u32::MAX,
-            &mut mechanisms,
-            c_int::try_from(sys::GSS_C_INITIATE).unwrap_or(1),
-            &store,
-            &mut cred,
-            null_mut(),
-            null_mut(),
-        )
-    };
-    if major != 0 {
-        return Err(GssError { major: MajorFlags::from_bits_retain(major), minor });
-    }
-    // SAFETY: a credential that the call above made and that nobody else holds.
-    Ok(unsafe { Cred::from_c(cred) })
+    let store: Vec<_> = cache.iter().map(|name| (c"ccache", (*name).to_owned())).collect();
+    credential(Role::Initiate, &store)
 }

@@ -25,6 +25,15 @@ pub struct Keyblock {
     pub contents: *mut u8,
 }
 
+/// `krb5_enc_data`.
+#[repr(C)]
+pub struct EncData {
+    pub magic: i32,
+    pub enctype: i32,
+    pub kvno: c_uint,
+    pub ciphertext: Data,
+}
+
 /// `krb5_ticket_times`.
 #[repr(C)]
 pub struct Times {
@@ -107,4 +116,16 @@ unsafe extern "C" {
         service: *const c_char,
     ) -> i32;
     pub fn krb5_free_cred_contents(context: *mut c_void, creds: *mut RawCreds);
+}
+
+#[link(name = "k5crypto")]
+unsafe extern "C" {
+    pub fn krb5_c_decrypt(
+        context: *mut c_void,
+        key: *const Keyblock,
+        usage: i32,
+        cipher_state: *const Data,
+        input: *const EncData,
+        output: *mut Data,
+    ) -> i32;
 }
