@@ -6,7 +6,7 @@
 //!   is on the disk; the check is made under the lock of those bytes.
 //! * While the audit log cannot be written then, nothing is served.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -107,7 +107,7 @@ impl Audit {
     ) {
         let identities = conn.identities();
         let who = Who {
-            session: Some(conn.session_id()),
+            session: Some(conn.session_id()).filter(|id| *id != SessionId::NONE),
             address: Some(conn.peer.ip()),
             principal: principal.or(refused.and_then(|refusal| refusal.who.as_deref())),
             identities: &identities,
@@ -117,8 +117,8 @@ impl Audit {
     }
 
     /// Somebody was refused before there was a session.
-    pub fn refused_at(&self, peer: SocketAddr, scheme: &str, refusal: &Refusal) {
-        let who = Who { address: Some(peer.ip()), principal: refusal.who.as_deref(), ..Who::default() };
+    pub fn refused_at(&self, peer: IpAddr, scheme: &str, refusal: &Refusal) {
+        let who = Who { address: Some(peer), principal: refusal.who.as_deref(), ..Who::default() };
         self.login(None, who, scheme, Some(refusal));
     }
 
@@ -134,14 +134,7 @@ impl Audit {
     }
 
     /// An administrator did something: `what`, from `address`, as `user`; `detail` names no secret.
-    pub fn admin(
-        &self,
-        user: Option<&str>,
-        address: Option<std::net::IpAddr>,
-        what: &str,
-        code: Code,
-        detail: &str,
-    ) {
+    pub fn admin(&self, user: Option<&str>, address: Option<IpAddr>, what: &str, code: Code, detail: &str) {
         let who = Who { user, address, ..Who::default() };
         let mut extra = vec![("command", what)];
         if !detail.is_empty() {
@@ -177,7 +170,9 @@ pub fn open(
         });
         front.hold(hold);
     }
-    Ok(Some(Audit::new(Arc::new(trail), providers.clone())))
+    let audit = Audit::new(Arc::new(trail), providers.clone());
+    front.audit_by(audit.clone());
+    Ok(Some(audit))
 }
 
 /// Replies that wait for their records.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::audit::Hold;
+use super::audit::{Audit, Hold};
 use super::core::CoreMessage;
 use super::logins::{Logins, Mechanisms, Token};
 use super::queue::Queue;
@@ -59,6 +59,7 @@ pub struct Front {
     /// The audit log cannot be written, and there is no service without.
     suspended: AtomicBool,
     hold: OnceLock<Arc<Hold>>,
+    audit: OnceLock<Audit>,
     words: FourLetterWords,
     throttle: Option<Mutex<BlueThrottle>>,
     large: Option<Arc<LargeBudget>>,
@@ -100,6 +101,7 @@ impl Front {
             stopped: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             hold: OnceLock::new(),
+            audit: OnceLock::new(),
             words: FourLetterWords::new(Whitelist::new(
                 &settings.fourlw,
                 settings.session.readonlymode_enabled,
@@ -135,6 +137,17 @@ impl Front {
     /// From now on nothing is served any more.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
+    }
+
+    /// From now on what happens outside of the node is audited, too.
+    pub fn audit_by(&self, audit: Audit) {
+        let first = self.audit.set(audit);
+        debug_assert!(first.is_ok(), "the audit log is opened once");
+    }
+
+    /// The audit log, where there is one.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.get()
     }
 
     /// From now on replies wait for their audit records.

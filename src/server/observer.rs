@@ -6,7 +6,6 @@
 //! * Refusals are logged a few times a second; those beyond are counted, in metrics and in the next line.
 //! * Log lines name sessions and addresses, never data, passwords or tokens.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -137,13 +136,6 @@ impl Observer {
         }
         if let Some(audit) = &self.audit {
             audit.session(id, what, conn);
-        }
-    }
-
-    /// Somebody at `peer` was refused before there was a session: a TLS handshake.
-    pub fn tls_refused(&self, peer: SocketAddr, refusal: &Refusal) {
-        if let Some(audit) = &self.audit {
-            audit.refused_at(peer, "tls", refusal);
         }
     }
 }

@@ -116,12 +116,18 @@ pub fn secured(front: &Front, conn: &Conn, identity: Option<&X509Identity>) {
     conn.set_encrypted();
     if let Some(identity) = identity {
         conn.add_identities(x509_identities(&identity.name, front.tls.super_user.as_deref()));
+        if let Some(audit) = front.audit() {
+            audit.authenticated(conn, "x509", Some(&identity.name), None);
+        }
     }
 }
 
 /// A handshake was refused: counted, and told to the operator.
 pub fn refused(front: &Front, peer: Peer, refusal: &Refusal) {
     let metrics = &front.metrics;
+    if let Some(audit) = front.audit() {
+        audit.refused_at(peer.ip, "tls", refusal);
+    }
     metrics.tls.refused(refusal.reason);
     if refusal.reason == Reason::TlsBusy {
         metrics.tls_handshake_exceeded.inc();

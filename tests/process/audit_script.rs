@@ -80,7 +80,7 @@ fn refusals(wire: &mut Wire) {
     for (op, request, code) in [
         (OpCode::Create, plain("/s", 0), Code::NodeExists),
         (OpCode::Create, plain("/none/x", 1), Code::NoNode),
-        (OpCode::Create, plain("/s/a//b", 2), Code::BadArguments),
+        (OpCode::Create, plain("/s/.", 0), Code::BadArguments),
         (OpCode::SetData, set("/none", -1), Code::NoNode),
         (OpCode::SetData, set("/s", 77), Code::BadVersion),
         (OpCode::Delete, delete("/s"), Code::NotEmpty),

@@ -5,10 +5,12 @@
 //! * Every server listens on loopback, on a free port, in a directory of its own.
 
 mod audit;
+mod audit_many;
 mod audit_script;
 mod clients;
 mod crash;
 mod lifecycle;
+mod rescue;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;
