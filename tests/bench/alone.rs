@@ -50,7 +50,7 @@ pub fn possible() -> bool {
 
 /// One call of chrt (util-linux) for all threads of a process.
 fn change(options: &[&str], pid: u32) -> bool {
-    let pid = pid.to_string();
-    let status = Command::new("chrt").args(options).arg(&pid).stdout(Stdio::null()).stderr(Stdio::null());
-    status.status().is_ok_and(|status| status.success())
+    let mut command = Command::new("chrt");
+    command.args(options).arg(pid.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }

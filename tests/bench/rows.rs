@@ -27,6 +27,8 @@ pub enum Group {
     Tree,
     /// A fresh server in which the large tree is created by requests.
     Grown,
+    /// A fresh server with a keytab and a TLS port.
+    Secure,
 }
 
 /// One row.
@@ -50,6 +52,11 @@ const CPU: &str = "CPU s / 10⁶";
 const fn cpu(id: &'static str, title: &'static str, target: f64) -> Row {
     let judge = Judge::Ratio(target);
     Row { id, title, unit: CPU, judge, group: Group::Main, throughput: true }
+}
+
+const fn secure(id: &'static str, title: &'static str, target: f64) -> Row {
+    let judge = Judge::Ratio(target);
+    Row { id, title, unit: CPU, judge, group: Group::Secure, throughput: true }
 }
 
 const fn other(id: &'static str, title: &'static str, unit: &'static str, judge: Judge, group: Group) -> Row {
@@ -77,6 +84,10 @@ pub const ROWS: &[Row] = &[
     other("snap", "set at 500/s during snapshots, p99", "µs", Judge::Ratio(1.0), Group::Tree),
     other("snap-calm", "the same, over p99 between them", "times", Judge::Absolute(2.0), Group::Tree),
     other("grown", "RSS per znode, created live", "bytes", Judge::Absolute(280.0), Group::Grown),
+    secure("krb-login", "Kerberos login, connect to close", 1.0 / 2.0),
+    secure("tls-full", "full TLS handshake", 1.0 / 2.0),
+    secure("tls-resumed", "resumed TLS handshake", 1.0 / 3.0),
+    secure("tls-get", "get 1 KiB through TLS, pipelined", 1.0 / 4.0),
 ];
 
 /// The row called `id`.

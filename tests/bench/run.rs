@@ -22,10 +22,13 @@ mod procfs;
 mod report;
 mod rows;
 mod scenes;
+mod secure;
 mod seed;
 mod servers;
 mod session;
 mod stats;
+#[path = "../support/mod.rs"]
+mod support;
 mod tree;
 mod wire;
 
@@ -187,6 +190,7 @@ impl Options {
         if runs > 1 && group == Group::Main {
             order.push(Kind::Java);
         }
+        order.retain(|k| *k != Kind::Floor || group != Group::Secure);
         order.retain(|k| self.kinds.contains(k));
         order
     }
@@ -230,7 +234,7 @@ fn run(options: &Options) -> io::Result<()> {
     let programs = Programs::find(options.oxkeeper.clone(), options.dir.clone())?;
     let begun = Instant::now();
     let mut results = Results::default();
-    for group in [Group::Main, Group::Idle, Group::Tree, Group::Grown] {
+    for group in [Group::Main, Group::Idle, Group::Tree, Group::Grown, Group::Secure] {
         let wanted = ROWS.iter().any(|r| r.group == group && options.wants(r.id));
         if wanted {
             run_group(options, &programs, group, &mut results)?;
@@ -259,6 +263,10 @@ fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut
         Group::Tree => Some(tree::write_seed(&programs.base, pace.leaves)?),
         _ => None,
     };
+    let place = match group {
+        Group::Secure => Some(secure::Place::new()?),
+        _ => None,
+    };
     for kind in options.order(group) {
         println!("{} ({group:?})", kind.name());
         io::stdout().flush()?;
@@ -267,6 +275,11 @@ fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut
             (Group::Idle, _) => idle_group(programs, kind, &pace, results),
             (Group::Tree, Some(seed)) => tree::run(programs, kind, seed, &pace, &|id| options.wants(id))
                 .map(|found| add_wanted(options, kind, found, results)),
+            (Group::Secure, _) => match &place {
+                Some(place) => secure::run(programs, kind, place, &pace, &|id| options.wants(id))
+                    .map(|found| add_wanted(options, kind, found, results)),
+                None => Ok(()),
+            },
             _ => {
                 tree::run_grown(programs, kind, &pace).map(|found| add_wanted(options, kind, found, results))
             }

@@ -120,7 +120,22 @@ pub fn start(programs: &Programs, kind: Kind, extra: &str) -> io::Result<Running
 
 /// Starts `kind` on a prepared directory.
 pub fn start_in(programs: &Programs, kind: Kind, dir: PathBuf, extra: &str) -> io::Result<Running> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    launch(programs, kind, dir, extra, &[])
+}
+
+/// As [`start`], with options for the JVM where there is one.
+pub fn start_with(programs: &Programs, kind: Kind, extra: &str, jvm: &[String]) -> io::Result<Running> {
+    let dir = prepare(programs, kind)?;
+    launch(programs, kind, dir, extra, jvm)
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+fn launch(programs: &Programs, kind: Kind, dir: PathBuf, extra: &str, jvm: &[String]) -> io::Result<Running> {
+    let port = free_port()?;
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let data = dir.join("data");
     let config = dir.join("zoo.cfg");
@@ -131,7 +146,7 @@ pub fn start_in(programs: &Programs, kind: Kind, dir: PathBuf, extra: &str) -> i
     );
     fs::write(&config, text)?;
     let log = File::create(dir.join("server.log"))?;
-    let mut command = command(programs, kind, &dir, &config, port)?;
+    let mut command = command(programs, kind, &dir, &config, port, jvm)?;
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     let begun = Instant::now();
     let child =
@@ -142,13 +157,20 @@ pub fn start_in(programs: &Programs, kind: Kind, dir: PathBuf, extra: &str) -> i
     Ok(running)
 }
 
-fn command(programs: &Programs, kind: Kind, dir: &Path, config: &Path, port: u16) -> io::Result<Command> {
+fn command(
+    programs: &Programs,
+    kind: Kind,
+    dir: &Path,
+    config: &Path,
+    port: u16,
+    jvm: &[String],
+) -> io::Result<Command> {
     Ok(match kind {
         Kind::Java => {
             fs::write(dir.join("log4j.properties"), LOG4J)?;
             fs::write(dir.join("logback.xml"), LOGBACK)?;
             let mut c = Command::new("java");
-            c.args(JVM).arg("-cp").arg(format!("{}:{}", dir.display(), programs.class_path));
+            c.args(JVM).args(jvm).arg("-cp").arg(format!("{}:{}", dir.display(), programs.class_path));
             c.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
             c
         }
