@@ -191,9 +191,16 @@ impl Case<'_> {
             Ok(keytab) => keytab,
             Err(why) => return No::Broken(Refusal::new(Reason::KrbKeytab, why)),
         };
-        if self.opened.is_some() {
+        match self.opened {
+            // Everything opens with a key of ours: the library was told not to use a key of that type.
+            Some(Opened { stamped_ms: Some(_), .. }) => {
+                let detail =
+                    format!("a key fits, but krb5.conf does not permit its type; ticket {}", self.ticket());
+                return Refusal::new(Reason::KrbEnctype, detail).into();
+            }
             // The ticket is ours; what came with it was changed on its way.
-            return self.plain(Reason::KrbBadToken).into();
+            Some(_) => return self.plain(Reason::KrbBadToken).into(),
+            None => {}
         }
         let ticket = &self.request.ticket;
         let ours = |e: &&Entry| e.name == self.request.service && e.realm == self.request.realm;

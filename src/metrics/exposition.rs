@@ -85,11 +85,11 @@ fn decision_family(metrics: &Metrics) -> MetricFamily {
     family(decisions::NAME, MetricType::COUNTER, samples.collect())
 }
 
-/// Our own series of logins: by mechanism, by reason of refusal, and two numbers.
+/// Our own series of logins: by mechanism, by reason of refusal, by key, and a few numbers.
 fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
     let labelled = |name: &str, key: &str, counts: Vec<(&str, u64)>| {
         let samples = counts.into_iter().map(|(value, count)| {
-            let mut sample = Metric::from_label(vec![label(&key, &value)]);
+            let mut sample = Metric::from_label(vec![label(key, value)]);
             sample.set_counter(counted(count as f64));
             sample
         });
@@ -108,6 +108,7 @@ fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
     vec![
         labelled(logins::LOGINS, "mechanism", metrics.logins.logins()),
         labelled(logins::REFUSALS, "reason", metrics.logins.refusals()),
+        labelled(logins::KEYS, "key", metrics.logins.keys()),
         family(logins::SKEW, MetricType::GAUGE, skews),
         family(logins::BARE_DIGESTS, MetricType::COUNTER, bare_digests.into_iter().collect()),
         family(logins::WITHOUT_LOGIN, MetricType::GAUGE, without_login.into_iter().collect()),

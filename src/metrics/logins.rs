@@ -18,6 +18,9 @@ pub const REFUSALS: &str = "oxkeeper_login_refusals";
 pub const BARE_DIGESTS: &str = "oxkeeper_digest_md5_without_tls";
 /// Sessions without a login, where one is required.
 pub const WITHOUT_LOGIN: &str = "oxkeeper_sessions_without_login";
+/// Logins by Kerberos, label `key`: the service principal and key number that the ticket was made with. A key that
+/// is counted no more can be removed from the keytab.
+pub const KEYS: &str = "oxkeeper_logins_by_key";
 /// Furthest clocks of clients that were let in, ms ahead of ours, label `furthest`: `ahead`, `behind`.
 pub const SKEW: &str = "oxkeeper_client_clock_skew_ms";
 
@@ -26,6 +29,7 @@ pub const SKEW: &str = "oxkeeper_client_clock_skew_ms";
 pub struct LoginCounts {
     logins: CounterSet,
     refusals: CounterSet,
+    keys: CounterSet,
     bare_digests: AtomicU64,
     ahead_ms: AtomicI64,
     behind_ms: AtomicI64,
@@ -42,6 +46,11 @@ impl LoginCounts {
     /// Somebody was refused, by the code of the reason.
     pub fn refused(&self, reason: &'static str) {
         self.refusals.add(reason, 1);
+    }
+
+    /// A ticket was made with this key of the keytab.
+    pub fn key(&self, service: &str, kvno: u32) {
+        self.keys.add(&format!("{service} kvno {kvno}"), 1);
     }
 
     /// A login by DIGEST-MD5 used no TLS. True for the first one.
@@ -73,6 +82,11 @@ impl LoginCounts {
     /// Refusals by reason.
     pub fn refusals(&self) -> Vec<(&str, u64)> {
         self.refusals.all().into_iter().map(|(key, count)| (key, count.get())).collect()
+    }
+
+    /// Logins by the key of their ticket.
+    pub fn keys(&self) -> Vec<(&str, u64)> {
+        self.keys.all().into_iter().map(|(key, count)| (key, count.get())).collect()
     }
 
     /// Logins by DIGEST-MD5 without TLS; `None` before the first.

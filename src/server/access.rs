@@ -68,7 +68,7 @@ pub fn mechanisms(
     }))
 }
 
-/// How far clients' clocks are off.
+/// How far clients' clocks are off, and which keys are in use.
 struct Clocks(Arc<Metrics>);
 
 impl Meters for Clocks {
@@ -79,5 +79,9 @@ impl Meters for Clocks {
                 "a client's clock is {seconds} s {side} this server's; at 300 s its login is refused: set both by NTP"
             );
         }
+    }
+
+    fn key(&self, service: &str, kvno: u32, _enctype: i32) {
+        self.0.logins.key(service, kvno);
     }
 }

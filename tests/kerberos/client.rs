@@ -20,6 +20,8 @@ pub struct Wish {
     pub service: String,
     /// Mutual authentication, as C and Python clients ask for and Java clients do not.
     pub mutual: bool,
+    /// Handing over the client's own ticket, as some clients do unasked.
+    pub delegate: bool,
     /// Layer and buffer size of the last token.
     pub choice: [u8; 4],
     /// Authorization id.
@@ -29,11 +31,16 @@ pub struct Wish {
 impl Wish {
     /// As a Java client does it, without an authorization id.
     pub fn of(service: &str) -> Wish {
-        Wish { service: service.to_owned(), mutual: false, choice: [1, 0, 0, 0], authzid: String::new() }
+        let (service, authzid) = (service.to_owned(), String::new());
+        Wish { service, mutual: false, delegate: false, choice: [1, 0, 0, 0], authzid }
     }
 
     pub fn mutual(self) -> Wish {
         Wish { mutual: true, ..self }
+    }
+
+    pub fn delegating(self) -> Wish {
+        Wish { delegate: true, ..self }
     }
 
     pub fn layer(self, layer: u8) -> Wish {
@@ -67,13 +74,18 @@ impl Client {
         let name = Name::new(wish.service.as_bytes(), Some(GSS_NT_KRB5_PRINCIPAL)).expect("a service's name");
         let mut flags = CtxFlags::GSS_C_INTEG_FLAG | CtxFlags::GSS_C_CONF_FLAG;
         flags.set(CtxFlags::GSS_C_MUTUAL_FLAG, wish.mutual);
+        flags.set(CtxFlags::GSS_C_DELEG_FLAG, wish.delegate);
         Client { context: ClientCtx::new(Some(tickets), name, flags, Some(GSS_MECH_KRB5)), wish }
     }
 
     /// The first token.
     pub fn first(&mut self) -> Vec<u8> {
-        let token = self.context.step(None, None).expect("a ticket for the service");
-        token.expect("an AP-REQ").to_vec()
+        self.try_first().expect("a ticket for the service")
+    }
+
+    /// The first token, if the tickets still serve.
+    pub fn try_first(&mut self) -> Option<Vec<u8>> {
+        self.context.step(None, None).ok().flatten().map(|token| token.to_vec())
     }
 
     /// The whole login; `send` sends a token and returns the one that comes back, if the exchange goes on. Returns

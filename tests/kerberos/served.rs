@@ -27,13 +27,16 @@ const TIMEOUT: i32 = 30_000;
 /// A server that demands logins, over the data directory of the one before it; its krb5.conf is named by Java's
 /// flag alone.
 fn start() -> Server {
-    let conf = std::env::var("KRB5_CONFIG").expect("the realm's environment");
+    start_with(&given("KRB5_CONFIG"))
+}
+
+fn start_with(conf: &Path) -> Server {
     let mut spec = Spec::new()
         .cfg(&format!("kerberos.keytab={}", given("KEYTAB").display()))
         .cfg("kerberos.principal=zookeeper")
         .cfg("sessionRequireClientSASLAuth=true")
         .data_dir(&given("REALM_DIR").join("data"))
-        .flag(&format!("-Djava.security.krb5.conf={conf}"));
+        .flag(&format!("-Djava.security.krb5.conf={}", conf.display()));
     spec.env = vec![("KRB5_CONFIG".to_owned(), "/nonexistent".to_owned())];
     ox::start(&spec).expect("a server under Kerberos")
 }
@@ -160,6 +163,23 @@ fn replay(port: u16, first: &[u8]) {
         other => panic!("a replay: {other:?}"),
     }
     assert!(wire.reply().is_err(), "the connection is closed behind the refusal");
+}
+
+#[test]
+fn an_encryption_type_that_the_server_forbids_is_told() {
+    if !inside() {
+        return with_realm("served::an_encryption_type_that_the_server_forbids_is_told", true);
+    }
+    use_tickets(&given("ALICE"));
+    let strict = given("REALM_DIR").join("strict.conf");
+    let conf = std::fs::read_to_string(given("KRB5_CONFIG")).expect("krb5.conf");
+    let permitted = "[libdefaults]\n  permitted_enctypes = aes256-cts-hmac-sha384-192\n";
+    std::fs::write(&strict, conf.replace("[libdefaults]\n", permitted)).expect("a file");
+    let server = start_with(&strict);
+    let refused = log_in(server.port(), Wish::of(SERVICE)).err().expect("a refusal");
+    assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied, "{refused}");
+    let log = server.log();
+    assert!(log.contains("KRB_ENCTYPE") && log.contains("aes256-cts-hmac-sha1-96"), "{log}");
 }
 
 /// Changes of the key under load.
