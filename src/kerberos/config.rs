@@ -13,8 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::acceptor::GssapiConfig;
+use super::digest_md5::{self, DigestConfig};
 use super::errors::KerberosError;
-use super::server::{Meters, Names, SaslServerConfig};
+use super::server::{Digest, Meters, Names, SaslServerConfig};
 use crate::config::Settings;
 use crate::config::jaas::{Jaas, LoginModule, Module, Section};
 
@@ -35,7 +36,7 @@ pub fn of(
     meters: Arc<dyn Meters>,
 ) -> Result<SaslServerConfig, KerberosError> {
     let auth = &settings.auth;
-    let mut config = SaslServerConfig { gssapi: None, names, meters };
+    let mut config = SaslServerConfig { gssapi: None, digest: None, names, meters };
     let replay_cache = Some(settings.storage.data_dir.join(REPLAY_CACHE));
     let file = auth.login_config.as_deref().unwrap_or(Path::new("JAAS file"));
     let section = settings.jaas.as_ref().and_then(|jaas| jaas.section(&auth.sasl_serverconfig));
@@ -47,12 +48,16 @@ pub fn of(
                 Module::Kerberos | Module::IbmKerberos => {
                     config.gssapi = Some(place.gssapi(module, replay_cache)?);
                 }
+                // Further down, for it may stand behind a Kerberos module, too.
                 Module::Digest => {}
                 Module::Other => {
                     let what = place
                         .says(module.line, &format!("the login module {} is not built in", module.class));
                     return Err(KerberosError::config(what, "use Krb5LoginModule or DigestLoginModule"));
                 }
+            }
+            if let Some(module) = section.modules.iter().find(|m| m.module() == Module::Digest) {
+                config.digest = Some(place.digest(module, settings)?);
             }
         }
         (None, Some(jaas)) if demanded(settings) && auth.kerberos_keytab.is_none() => {
@@ -99,6 +104,18 @@ impl<'a> Place<'a> {
             let what = self.says(self.section.line, "no login module");
             KerberosError::config(what, "add Krb5LoginModule or DigestLoginModule")
         })
+    }
+
+    /// The users of a DigestLoginModule, which alone switches DIGEST-MD5 on.
+    fn digest(&self, module: &LoginModule, settings: &Settings) -> Result<Digest, KerberosError> {
+        if digest_md5::forbidden(settings.auth.fips_mode_written) {
+            return Ok(Digest::Forbidden);
+        }
+        let super_password = settings.auth.sasl_super_password.as_ref();
+        let users = DigestConfig::of_clients(module, super_password).map_err(|what| {
+            KerberosError::config(self.says(module.line, &what), "correct the user_ entries of this module")
+        })?;
+        Ok(Digest::Users(Arc::new(users)))
     }
 
     fn gssapi(
@@ -163,6 +180,26 @@ mod tests {
         assert_eq!(principal(&settings), "zookeeper");
         settings.auth.kerberos_principal = Some("mr_zk/hadoop.hadoop.com".to_owned());
         assert_eq!(principal(&settings), "mr_zk/hadoop.hadoop.com");
+    }
+
+    #[test]
+    fn digest_users_alone_or_beside_kerberos_switch_digest_md5_on() {
+        let krb = "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true keyTab=\"/k\" principal=\"z/h@R\";";
+        let digest =
+            "org.apache.zookeeper.server.auth.DigestLoginModule required user_bob=\"pw\" user_super=\"s\";";
+        let users = |text: &str| match of_jaas(text, true).unwrap().digest {
+            Some(Digest::Users(users)) => Some(users.len()),
+            _ => None,
+        };
+        assert_eq!(users(&format!("Server {{ {digest} }};")), Some(2));
+        assert_eq!(users(&format!("Server {{ {krb} {digest} }};")), Some(2));
+        assert_eq!(users(&format!("Server {{ {krb} }};")), None);
+        let wrong =
+            of_jaas(&format!("Server {{\n{} }};", digest.replace("user_bob", "\"user_b@R\"")), true).err();
+        assert!(
+            wrong.as_ref().is_some_and(|w| w.contains("/etc/jaas.conf:2: section Server: ")),
+            "{wrong:?}"
+        );
     }
 
     #[test]

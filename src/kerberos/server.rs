@@ -14,9 +14,12 @@ use rsasl::callback::{Context, Request, SessionCallback, SessionData};
 use rsasl::prelude::{
     MessageSent, Registry, SASLConfig, SASLServer, Session, SessionError, State, Validation,
 };
+use rsasl::property::AuthId;
 use rsasl::validate::{Validate, ValidationError};
 
 use super::acceptor::{Acceptor, GssapiConfig};
+use super::digest_md5::DigestConfig;
+use super::digest_md5::mechanism::{self as digest, DIGEST_MD5, DigestUsers};
 use super::errors::KerberosError;
 use super::mechanism::{self, Accepting, Proven};
 use super::{refused, token};
@@ -46,6 +49,8 @@ impl Meters for NoMeters {}
 pub struct SaslServerConfig {
     /// Kerberos.
     pub gssapi: Option<GssapiConfig>,
+    /// Names and passwords.
+    pub digest: Option<Digest>,
     /// From names to ids.
     pub names: Names,
     /// Who is told of skew and keys.
@@ -55,12 +60,21 @@ pub struct SaslServerConfig {
 impl SaslServerConfig {
     /// Is there nothing to log in with?
     pub fn is_empty(&self) -> bool {
-        self.gssapi.is_none()
+        self.gssapi.is_none() && self.digest.is_none()
     }
 }
 
+/// What DIGEST-MD5 is to clients.
+#[derive(Clone, Debug)]
+pub enum Digest {
+    /// These may log in.
+    Users(Arc<DigestConfig>),
+    /// Users are configured, and FIPS mode forbids it: whoever tries is told so.
+    Forbidden,
+}
+
 /// The mechanisms of this server, never the registry that other crates can add to.
-static MECHANISMS: [rsasl::prelude::Mechanism; 1] = [mechanism::GSSAPI];
+static MECHANISMS: [rsasl::prelude::Mechanism; 2] = [mechanism::GSSAPI, DIGEST_MD5];
 
 /// Who logged in, out of a session.
 struct Outcome;
@@ -72,6 +86,8 @@ impl Validation for Outcome {
 /// Answers what mechanisms ask, and maps names.
 struct Answers {
     acceptor: Option<Arc<Acceptor>>,
+    users: Option<Arc<DigestConfig>>,
+    names: Names,
 }
 
 impl SessionCallback for Answers {
@@ -84,19 +100,35 @@ impl SessionCallback for Answers {
         if let Some(acceptor) = &self.acceptor {
             request.satisfy::<Accepting>(acceptor)?;
         }
+        if let Some(users) = &self.users {
+            request.satisfy::<DigestUsers>(users)?;
+        }
         Ok(())
     }
 
     fn validate(
         &self,
-        _session: &SessionData,
+        session: &SessionData,
         context: &Context<'_>,
         validate: &mut Validate<'_>,
     ) -> Result<(), ValidationError> {
         if let Some(login) = context.get_ref::<Proven>() {
             validate.finalize::<Outcome>(Ok(login.clone()));
+        } else if let (true, Some(user)) =
+            (session.mechanism().mechanism == digest::NAME, context.get_ref::<AuthId>())
+        {
+            validate.finalize::<Outcome>(self.user(user));
         }
         Ok(())
+    }
+}
+
+impl Answers {
+    /// The login of a user whose password was proven.
+    fn user(&self, user: &str) -> Result<Login, Refusal> {
+        let mechanism = Mechanism::DigestMd5;
+        let id = (self.names)(mechanism, user)?;
+        Ok(Login { mechanism, principal: user.to_owned(), id, service: None, ends: None })
     }
 }
 
@@ -105,6 +137,7 @@ impl SessionCallback for Answers {
 pub struct SaslServer {
     sasl: Arc<SASLConfig>,
     gssapi: bool,
+    digest: Option<Digest>,
 }
 
 impl SaslServer {
@@ -114,14 +147,19 @@ impl SaslServer {
     ///
     /// [`KerberosError`]: an unreadable keytab, one without the configured principal.
     pub fn new(config: SaslServerConfig) -> Result<SaslServer, KerberosError> {
-        let SaslServerConfig { gssapi, names, meters } = config;
-        let acceptor = gssapi.map(|gssapi| Acceptor::open(&gssapi, names, meters)).transpose()?.map(Arc::new);
+        let SaslServerConfig { gssapi, digest, names, meters } = config;
+        let open = |gssapi: GssapiConfig| Acceptor::open(&gssapi, Arc::clone(&names), meters);
+        let acceptor = gssapi.map(open).transpose()?.map(Arc::new);
+        let users = match &digest {
+            Some(Digest::Users(users)) => Some(Arc::clone(users)),
+            Some(Digest::Forbidden) | None => None,
+        };
         let gssapi = acceptor.is_some();
         let sasl = SASLConfig::builder()
             .with_registry(Registry::with_mechanisms(&MECHANISMS))
-            .with_callback(Answers { acceptor })
+            .with_callback(Answers { acceptor, users, names })
             .map_err(|e| KerberosError::bug(e.to_string()))?;
-        Ok(SaslServer { sasl, gssapi })
+        Ok(SaslServer { sasl, gssapi, digest })
     }
 
     /// The exchange of one connection.
@@ -132,7 +170,13 @@ impl SaslServer {
     /// The mechanism that a first token is of.
     fn mechanism(&self, first: &[u8]) -> Result<&'static rsasl::prelude::Mechname, Refusal> {
         if first.is_empty() {
-            return Err(Refusal::new(Reason::SaslNotConfigured, "DIGEST-MD5"));
+            return match self.digest {
+                Some(Digest::Users(_)) => Ok(digest::NAME),
+                Some(Digest::Forbidden) => {
+                    Err(Refusal::new(Reason::DigestFips, "this server is in FIPS mode"))
+                }
+                None => Err(Refusal::new(Reason::SaslNotConfigured, "DIGEST-MD5")),
+            };
         }
         token::ap_req(first).map_err(|what| Refusal::new(Reason::KrbBadToken, what))?;
         let refusal = || Refusal::new(Reason::SaslNotConfigured, "GSSAPI");

@@ -60,7 +60,7 @@ fn server_of(keytab: &Path, principal: &str) -> (SaslServer, Arc<Seen>) {
         replay_cache: Some(given("REPLAYS")),
     };
     let meters = Arc::<Seen>::clone(&seen);
-    let config = SaslServerConfig { gssapi: Some(gssapi), names: names(), meters };
+    let config = SaslServerConfig { gssapi: Some(gssapi), digest: None, names: names(), meters };
     (SaslServer::new(config).expect("a good keytab"), seen)
 }
 
@@ -398,7 +398,7 @@ fn a_keytab_that_cannot_serve_is_told_at_the_start() {
             replay_cache: Some(dir.path().join("none/replays")),
         };
         let meters = Arc::new(Seen::default());
-        let config = SaslServerConfig { gssapi: Some(gssapi), names: names(), meters };
+        let config = SaslServerConfig { gssapi: Some(gssapi), digest: None, names: names(), meters };
         SaslServer::new(config).err().map(|e| e.to_string()).unwrap_or_default()
     };
     assert!(open(&dir.path().join("none")).contains("none: No such file"));

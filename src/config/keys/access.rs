@@ -37,7 +37,7 @@ table! {
     Area::SaslClient => {
         "superUser" "zookeeper.superUser" TEXT, "" "" WORKS, "The super user: the full principal of a Kerberos login, or a DIGEST-MD5 user. Names that rules make of principals play no part.";
         "superUser.<suffix>" "zookeeper.superUser.<suffix>" TEXT, "" "" WORKS, "Further super users, written as superUser is.";
-        "SASLAuthenticationProvider.superPassword" "zookeeper.SASLAuthenticationProvider.superPassword" SECRET, "" "" SECURITY, "DIGEST-MD5 password of the user super.";
+        "SASLAuthenticationProvider.superPassword" "zookeeper.SASLAuthenticationProvider.superPassword" SECRET, "" "" WORKS, "DIGEST-MD5 password of the user super.";
         "sessionRequireClientSASLAuth" "zookeeper.sessionRequireClientSASLAuth" BOOL, "false" "" WORKS, "Answer no request before the session is authenticated by SASL.";
         "enforce.auth.enabled" "zookeeper.enforce.auth.enabled" BOOL, "false" "" WORKS, "Answer no request before the session is authenticated by one of enforce.auth.schemes.";
         "enforce.auth.schemes" "zookeeper.enforce.auth.schemes" LIST, "" "" WORKS, "Schemes that enforce.auth.enabled accepts.";

@@ -244,7 +244,7 @@ mod single {
             "netty.server.earlyDropSecureConnectionHandshakes" "zookeeper.netty.server.earlyDropSecureConnectionHandshakes" BOOL, "false" "" WORKS, "Drop TLS connections while the server does not serve.";
             "ssl.authProvider" "zookeeper.ssl.authProvider" TEXT, "x509" "" WORKS, "Scheme that names clients with certificates.";
             "ssl.sslProvider" "zookeeper.ssl.sslProvider" word(&["JDK", "OPENSSL", "OPENSSL_REFCNT"]), "JDK" "" none("there is one TLS engine, built in"), "TLS engine of Java's Netty layer.";
-            "fips-mode" "zookeeper.fips-mode" BOOL, "true" "" SECURITY, "Restrict algorithms; with true, DIGEST-MD5 between servers is not available.";
+            "fips-mode" "zookeeper.fips-mode" BOOL, "true" "" WORKS, "With true written out, DIGEST-MD5 is refused; the default forbids nothing.";
         }
         Area::TlsQuorum => {
             "sslQuorum" "" BOOL, "false" "" ENSEMBLE, "TLS between servers.";

@@ -90,6 +90,8 @@ pub struct Auth {
     pub without_login_bytes: u32,
     /// `kerberos.allowedRealms`: realms whose names are taken; empty: the default realm and those that rules name.
     pub kerberos_allowed_realms: Vec<String>,
+    /// `fips-mode`, where it was written out: Java's default of true forbids nothing.
+    pub fips_mode_written: Option<bool>,
     /// `requireKerberosConfig`.
     pub require_kerberos_config: bool,
 }
@@ -136,6 +138,7 @@ impl Auth {
             without_login_timeout_ms: given.number("sessionsWithoutLogin.timeoutMs"),
             without_login_bytes: given.number("sessionsWithoutLogin.maxBytes"),
             kerberos_allowed_realms: given.list("kerberos.allowedRealms"),
+            fips_mode_written: given.has("fips-mode").then(|| given.flag("fips-mode")),
             require_kerberos_config: given.flag("requireKerberosConfig"),
         }
     }

@@ -62,6 +62,8 @@ pub struct RawCreds {
 /// `TKT_FLG_RENEWABLE`.
 pub const RENEWABLE: i32 = 0x0080_0000;
 
+// The acceptor's file declares the context with an opaque type of its own: the same pointer.
+#[allow(clashing_extern_declarations)]
 #[link(name = "krb5")]
 unsafe extern "C" {
     pub fn krb5_init_context(context: *mut *mut c_void) -> i32;
@@ -72,8 +74,6 @@ unsafe extern "C" {
     pub fn krb5_unparse_name(context: *mut c_void, principal: *const c_void, out: *mut *mut c_char) -> i32;
     pub fn krb5_free_unparsed_name(context: *mut c_void, name: *mut c_char);
     pub fn krb5_free_principal(context: *mut c_void, principal: *mut c_void);
-    pub fn krb5_get_default_realm(context: *mut c_void, out: *mut *mut c_char) -> i32;
-    pub fn krb5_free_default_realm(context: *mut c_void, realm: *mut c_char);
     pub fn krb5_expand_hostname(context: *mut c_void, host: *const c_char, out: *mut *mut c_char) -> i32;
     pub fn krb5_free_string(context: *mut c_void, text: *mut c_char);
     pub fn krb5_kt_resolve(context: *mut c_void, name: *const c_char, out: *mut *mut c_void) -> i32;
