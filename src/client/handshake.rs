@@ -18,6 +18,9 @@ use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// What the reason of a failed login starts with; that of a refused `addauth` does not.
+pub const LOGIN: &str = "login: ";
+
 /// A session that stands on an open connection.
 pub struct Established {
     /// The connection.
@@ -110,10 +113,11 @@ async fn converse(
     client: &dyn SaslClient,
     server: &HostPort,
 ) -> Result<bool, ClientError> {
-    let mut session = client.begin(server).map_err(ClientError::AuthFailed)?;
+    let failed = |why: String| ClientError::AuthFailed(format!("{LOGIN}{why}"));
+    let mut session = client.begin(server).map_err(failed)?;
     let mut challenge: Option<Bytes> = None;
     for round in 0..CLIENT_SASL_ROUNDS {
-        let token = match session.step(challenge.as_deref()).await.map_err(ClientError::AuthFailed)? {
+        let token = match session.step(challenge.as_deref()).await.map_err(failed)? {
             SaslStep::Done => return Ok(true),
             SaslStep::Send(token) => token,
         };
@@ -125,12 +129,10 @@ async fn converse(
         let reply = wire::parse_reply(read_frame(stream, input, config.max_buffer, server).await?)?;
         if reply.header.err != 0 {
             let code = Code::from_number(reply.header.err);
-            return Err(ClientError::AuthFailed(format!(
-                "{server} refused the login with {code:?}; its log says why"
-            )));
+            return Err(failed(format!("{server} refused it with {code:?}; its log says why")));
         }
         let token = Reader::new(&reply.body).buffer()?.unwrap_or_default();
         challenge = Some(Bytes::copy_from_slice(token));
     }
-    Err(ClientError::AuthFailed(format!("{server} did not end the SASL conversation")))
+    Err(failed(format!("{server} did not end the SASL conversation")))
 }

@@ -50,6 +50,7 @@ pub use error::ClientError;
 pub use event::{EventType, KeeperState, WatchedEvent};
 pub use fourlw::{four_letter_word, four_letter_word_by};
 pub use handle::{Client, CreateAs, Data, Events, Verdict};
+pub use handshake::LOGIN;
 pub use login::LoginOptions;
 pub use multi::{Op, OpResult, Read, ReadResult};
 pub use sasl::OutwardSasl;

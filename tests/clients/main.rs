@@ -8,6 +8,7 @@ mod c_client;
 mod curator;
 mod kazoo;
 mod outcomes;
+mod sasl;
 mod transcript;
 mod zkcli;
 

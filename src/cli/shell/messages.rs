@@ -4,7 +4,7 @@
 //!
 //! * A text names the path as the user wrote it; Java's "null" stands where it has none.
 
-use crate::client::ClientError;
+use crate::client::{ClientError, LOGIN};
 use crate::error::Code;
 
 /// The line for a failed operation about `path`.
@@ -13,6 +13,10 @@ pub fn of_error(e: &ClientError, path: &str) -> String {
         ClientError::Refused { code, path } | ClientError::Multi { code, path, .. } => of_code(*code, path),
         ClientError::Path { path, .. } => bad_path(path).unwrap_or_else(|| e.to_string()),
         ClientError::Config(_) | ClientError::Protocol(_) | ClientError::Unreachable(_) => e.to_string(),
+        // Java says no more than its code; who asked for a login is told what became of it.
+        ClientError::AuthFailed(why) if why.starts_with(LOGIN) => {
+            format!("{}\n{why}", of_code(e.code(), path))
+        }
         _ => of_code(e.code(), path),
     }
 }

@@ -150,16 +150,10 @@ pub struct Tls {
     pub client: TlsSide,
     /// `ssl.quorum.*`.
     pub quorum: TlsSide,
-    /// `fips-mode`.
-    pub fips_mode: bool,
 }
 
 impl Tls {
     pub(super) fn read(given: &Given) -> Self {
-        Tls {
-            client: TlsSide::read(given, "ssl."),
-            quorum: TlsSide::read(given, "ssl.quorum."),
-            fips_mode: given.flag("fips-mode"),
-        }
+        Tls { client: TlsSide::read(given, "ssl."), quorum: TlsSide::read(given, "ssl.quorum.") }
     }
 }
