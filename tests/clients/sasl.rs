@@ -151,7 +151,7 @@ fn run_java(kind: Kind, given: &Given, servers: &BTreeMap<&str, Server>) -> Resu
     javac.args(["-nowarn", "-cp", &classpath, "-d"]).arg(&classes).arg(source);
     match process::run(javac, None, LIMIT)? {
         (status, _) if status.success() => {}
-        (_, output) => return Err(format!("Drive.java does not compile:\n{output}")),
+        (_, output) => panic!("Drive.java does not compile:\n{output}"),
     }
     let mut command = java::java(kind)?;
     command.args(given.realm.java_flags());

@@ -264,6 +264,19 @@ impl Drop for MemoryCache {
 
 unsafe fn forget(_: *mut c_void, _: *mut c_void) {}
 
+/// The default realm of krb5.conf.
+///
+/// # Errors
+///
+/// There is none, or krb5.conf cannot be read.
+pub fn default_realm() -> Result<String, KrbError> {
+    let context = Context::new()?;
+    let mut raw = null_mut();
+    // SAFETY: a context and a place for the result.
+    let code = unsafe { krb5_get_default_realm(context.0, &mut raw) };
+    context.text(code, raw, krb5_free_default_realm)
+}
+
 /// A host's canonical name as krb5.conf wants it found (`dns_canonicalize_hostname`, `rdns`). Blocks on the
 /// resolver.
 ///

@@ -74,6 +74,8 @@ unsafe extern "C" {
     pub fn krb5_unparse_name(context: *mut c_void, principal: *const c_void, out: *mut *mut c_char) -> i32;
     pub fn krb5_free_unparsed_name(context: *mut c_void, name: *mut c_char);
     pub fn krb5_free_principal(context: *mut c_void, principal: *mut c_void);
+    pub fn krb5_get_default_realm(context: *mut c_void, out: *mut *mut c_char) -> i32;
+    pub fn krb5_free_default_realm(context: *mut c_void, realm: *mut c_char);
     pub fn krb5_expand_hostname(context: *mut c_void, host: *const c_char, out: *mut *mut c_char) -> i32;
     pub fn krb5_free_string(context: *mut c_void, text: *mut c_char);
     pub fn krb5_kt_resolve(context: *mut c_void, name: *const c_char, out: *mut *mut c_void) -> i32;

@@ -66,6 +66,8 @@ public class Drive {
         try {
             while (true) {
                 try {
+                    // whoAmI itself keeps a server's error for itself.
+                    zk.exists("/", false);
                     for (ClientInfo info : zk.whoAmI()) {
                         if (info.getAuthScheme().equals("sasl")) {
                             return "in as " + info.getUser();
