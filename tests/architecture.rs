@@ -36,7 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kerberos", &["os", "auth", "peer", "jute"]),
     ("client", &["proto", "jute", "tls", "kerberos", "auth"]),
     ("net", &["proto", "peer", "jute", "tls", "kerberos", "replica", "os", "admin", "metrics", "auth"]),
-    ("admin", &["metrics", "os"]),
+    ("admin", &["metrics", "os", "auth"]),
     ("metrics", &["os", "auth"]),
     ("audit", &["os", "metrics"]),
     (

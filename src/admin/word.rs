@@ -4,6 +4,7 @@
 //!
 //! * `srvr` is always allowed: the start script depends on it.
 
+use crate::auth::rules::WordRule;
 use crate::config::settings::FourLw;
 
 macro_rules! words {
@@ -71,10 +72,31 @@ impl Word {
         !matches!(self, Word::Ruok | Word::Gtmk | Word::Stmk | Word::Envi | Word::Isro | Word::TelnetClose)
     }
 
-    /// Does the answer grow with the number of connections, sessions or
-    /// watches? Such words are limited in rate, number at once and size.
+    /// Who may use it.
+    pub const fn rule(self) -> WordRule {
+        match self {
+            // The start script depends on it.
+            Word::Srvr => WordRule::Everybody,
+            Word::Cons | Word::Dump | Word::Stat | Word::Wchc | Word::Wchp => WordRule::ListedAndLimited,
+            Word::Ruok
+            | Word::Isro
+            | Word::Gtmk
+            | Word::Stmk
+            | Word::Conf
+            | Word::Crst
+            | Word::Srst
+            | Word::Dirs
+            | Word::Envi
+            | Word::Wchs
+            | Word::Hash
+            | Word::Mntr
+            | Word::TelnetClose => WordRule::Listed,
+        }
+    }
+
+    /// Is it limited in rate, number at once and size?
     pub fn is_expensive(self) -> bool {
-        matches!(self, Word::Cons | Word::Dump | Word::Stat | Word::Wchc | Word::Wchp)
+        self.rule() == WordRule::ListedAndLimited
     }
 }
 
@@ -87,7 +109,9 @@ impl Whitelist {
     /// `readonlymode.enabled`, which needs `isro`.
     pub fn new(setting: &FourLw, read_only_mode: bool) -> Self {
         let allowed = |word: &Word| {
-            setting.allows(word.name()) || *word == Word::Srvr || (read_only_mode && *word == Word::Isro)
+            setting.allows(word.name())
+                || word.rule() == WordRule::Everybody
+                || (read_only_mode && *word == Word::Isro)
         };
         let bits = Word::ALL.iter().copied().filter(allowed);
         Self(bits.fold(0, |bits, word| bits | 1 << word as u32))

@@ -9,6 +9,7 @@
 //!   never kept in an identity nor shown.
 
 mod acl;
+pub mod commands;
 mod digest;
 pub mod enforce;
 mod ip;

@@ -1,10 +1,14 @@
-//! One table: which permission each operation needs, on which znode.
+//! One table: what each operation, part, event, four-letter word and admin command must be allowed.
+//!
+//! Whoever serves something takes the permission from here, not from a constant of its own.
 //!
 //! # Invariants
 //!
-//! * The match is exhaustive: an op code without a rule does not compile.
+//! * Every match is exhaustive: an op code, event, word or command without a rule does not compile.
+//! * A rule without permission bits grants nothing when it is asked for a znode's ACL: what forgets its bits
+//!   is refused, not let through.
 
-use crate::proto::OpCode;
+use crate::proto::{EventKind, OpCode};
 use crate::types::perms;
 
 /// What an operation must be allowed.
@@ -24,6 +28,16 @@ pub enum Rule {
     PerPart,
     /// Not for clients at all.
     ServerOnly,
+}
+
+impl Rule {
+    /// The bits of which one must be granted; none where no ACL is asked.
+    pub const fn bits(self) -> i32 {
+        match self {
+            Rule::Node(bits) | Rule::Parent(bits) | Rule::NodeIfExists(bits) | Rule::Config(bits) => bits,
+            Rule::Open | Rule::PerPart | Rule::ServerOnly => 0,
+        }
+    }
 }
 
 /// The rule of an operation.
@@ -61,6 +75,77 @@ pub const fn rule(op: OpCode) -> Rule {
     }
 }
 
+/// What a list's hashes may be seen by; others see `x` in their place.
+pub const SEES_HASHES: i32 = perms::ADMIN;
+
+/// Which request an operation may be a part of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PartOf {
+    /// A multi: all or nothing.
+    Multi,
+    /// A multiRead.
+    MultiRead,
+    /// None: it stands alone.
+    Nothing,
+}
+
+/// Where an operation may be a part; there it is allowed by [`rule`], as if it stood alone. No part has parts.
+pub const fn part_of(op: OpCode) -> PartOf {
+    match op {
+        OpCode::Create
+        | OpCode::Create2
+        | OpCode::CreateContainer
+        | OpCode::CreateTtl
+        | OpCode::Delete
+        | OpCode::SetData
+        | OpCode::Check => PartOf::Multi,
+        OpCode::GetData | OpCode::GetChildren => PartOf::MultiRead,
+        OpCode::Multi
+        | OpCode::MultiRead
+        | OpCode::Exists
+        | OpCode::GetChildren2
+        | OpCode::GetAllChildrenNumber
+        | OpCode::GetAcl
+        | OpCode::SetAcl
+        | OpCode::Reconfig
+        | OpCode::DeleteContainer
+        | OpCode::Sync
+        | OpCode::Ping
+        | OpCode::CheckWatches
+        | OpCode::RemoveWatches
+        | OpCode::Auth
+        | OpCode::SetWatches
+        | OpCode::SetWatches2
+        | OpCode::Sasl
+        | OpCode::GetEphemerals
+        | OpCode::AddWatch
+        | OpCode::WhoAmI
+        | OpCode::CreateSession
+        | OpCode::CloseSession => PartOf::Nothing,
+    }
+}
+
+/// What whoever watches must be allowed at the moment of an event, on the list that the change names: that of
+/// the new znode, of the znode as it was, or of the one whose children changed.
+pub const fn event_bits(kind: EventKind) -> i32 {
+    match kind {
+        EventKind::Created | EventKind::Deleted | EventKind::DataChanged | EventKind::ChildrenChanged => {
+            perms::READ
+        }
+    }
+}
+
+/// Who may use a four-letter word. None changes the state of the tree or of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WordRule {
+    /// Everybody, whatever the whitelist says.
+    Everybody,
+    /// Everybody, where the whitelist has it.
+    Listed,
+    /// The same, limited in rate, number at once and size: its answer grows with connections or watches.
+    ListedAndLimited,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +154,18 @@ mod tests {
     fn container_deletes_are_not_for_clients() {
         assert_eq!(rule(OpCode::DeleteContainer), Rule::ServerOnly);
         assert_eq!(rule(OpCode::Create2), Rule::Parent(perms::CREATE));
+    }
+
+    #[test]
+    fn parts_write_or_read_and_none_has_parts() {
+        for op in OpCode::ALL.iter().copied() {
+            let bits = rule(op).bits();
+            match part_of(op) {
+                PartOf::Multi => assert!(op == OpCode::Check || bits & perms::READ == 0, "{op:?}"),
+                PartOf::MultiRead => assert_eq!(bits, perms::READ, "{op:?}"),
+                PartOf::Nothing => continue,
+            }
+            assert!(bits != 0 && !matches!(rule(op), Rule::PerPart | Rule::ServerOnly), "{op:?}");
+        }
     }
 }

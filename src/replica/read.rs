@@ -10,6 +10,7 @@ use super::audit;
 use super::conn::Conn;
 use super::observe::Event;
 use super::shared::{Shared, Store};
+use crate::auth::rules::{PartOf, SEES_HASHES, part_of, rule};
 use crate::auth::{Caller, Identities, any_of, masked};
 use crate::error::Code;
 use crate::jute::records::{write_acls, write_stat};
@@ -20,7 +21,7 @@ use crate::proto::{
 };
 use crate::tree::NodeView;
 use crate::types::stages::StageTimes;
-use crate::types::{Acl, Instant, Zxid, perms};
+use crate::types::{Acl, Instant, Zxid};
 use crate::watch::WatchKind;
 use std::sync::atomic::Ordering;
 
@@ -132,7 +133,7 @@ fn body(
         }
         Request::GetAcl { path } => get_acl(shared, store, ask, path, out),
         Request::GetAllChildrenNumber { path } => {
-            readable(shared, store, ask, path)?;
+            readable(shared, store, ask, ask.op, path)?;
             let n = store.tree.descendants(path).ok_or(Code::NoNode)?;
             Writer::new(out).length(n);
             Ok(())
@@ -190,10 +191,16 @@ fn world_allows(list: &[Acl], bits: i32) -> bool {
     matches!(list, [only] if only.perms & bits != 0 && only.id.scheme == "world" && only.id.id == "anyone")
 }
 
-/// The node, if it exists and may be read.
-fn readable<'s>(shared: &Shared, store: &'s Store, ask: &Ask<'_>, path: &str) -> Result<NodeView<'s>, Code> {
+/// The node, if it exists and its list allows what the rule of `op` asks for.
+fn readable<'s>(
+    shared: &Shared,
+    store: &'s Store,
+    ask: &Ask<'_>,
+    op: OpCode,
+    path: &str,
+) -> Result<NodeView<'s>, Code> {
     let node = store.tree.get(path).ok_or(Code::NoNode)?;
-    if may(shared, ask, node.acl(), perms::READ) { Ok(node) } else { Err(Code::NoAuth) }
+    if may(shared, ask, node.acl(), rule(op).bits()) { Ok(node) } else { Err(Code::NoAuth) }
 }
 
 fn get_data(
@@ -204,7 +211,7 @@ fn get_data(
     watched: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
-    let node = readable(shared, store, ask, path)?;
+    let node = readable(shared, store, ask, ask.op, path)?;
     if watched {
         watch(shared, ask.conn, path, WatchKind::Data);
     }
@@ -229,7 +236,7 @@ fn exists(
     if path.contains('\0') {
         return Err(Code::BadArguments);
     }
-    let node = match readable(shared, store, ask, path) {
+    let node = match readable(shared, store, ask, ask.op, path) {
         Err(Code::NoNode) => None,
         other => Some(other?),
     };
@@ -249,7 +256,7 @@ fn get_children(
     with_stat: bool,
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
-    let node = readable(shared, store, ask, path)?;
+    let node = readable(shared, store, ask, ask.op, path)?;
     if watched {
         watch(shared, ask.conn, path, WatchKind::Child);
     }
@@ -269,13 +276,10 @@ fn write_children(node: &NodeView<'_>, out: &mut Vec<u8>) {
 }
 
 fn get_acl(shared: &Shared, store: &Store, ask: &Ask<'_>, path: &str, out: &mut Vec<u8>) -> Result<(), Code> {
-    let node = store.tree.get(path).ok_or(Code::NoNode)?;
+    let node = readable(shared, store, ask, ask.op, path)?;
     let list = node.acl();
-    if !may(shared, ask, list, perms::READ | perms::ADMIN) {
-        return Err(Code::NoAuth);
-    }
     let mut w = Writer::new(out);
-    if may(shared, ask, list, perms::ADMIN) {
+    if may(shared, ask, list, SEES_HASHES) {
         write_acls(&mut w, list);
     } else {
         write_acls(&mut w, &masked(list));
@@ -311,7 +315,7 @@ fn multi_read(
     ops: &[MultiOp<'_>],
     out: &mut Vec<u8>,
 ) -> Result<(), Code> {
-    if ops.iter().any(|o| !matches!(o.op, OpCode::GetData | OpCode::GetChildren)) {
+    if ops.iter().any(|o| part_of(o.op) != PartOf::MultiRead) {
         return Err(Code::MarshallingError);
     }
     for part in ops {
@@ -320,7 +324,7 @@ fn multi_read(
             Request::GetChildren { path, .. } => (path, true),
             _ => return Err(Code::MarshallingError),
         };
-        match readable(shared, store, ask, path) {
+        match readable(shared, store, ask, part.op, path) {
             Ok(node) => {
                 write_multi_header(out, part.op.number(), 0);
                 if children {

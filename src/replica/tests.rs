@@ -1,6 +1,7 @@
 //! The node by itself: requests in, proofs in, frames out.
 
 mod login;
+mod rights;
 
 use super::*;
 use crate::disk::{Durable, Synced};

@@ -10,10 +10,11 @@
 use super::conn::Conn;
 use super::observe::Event;
 use super::shared::Shared;
+use crate::auth::rules::event_bits;
 use crate::auth::{Caller, any_of};
 use crate::proto::event_frame;
 use crate::tree::Change;
-use crate::types::{ConnId, mutant, perms};
+use crate::types::{ConnId, mutant};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -54,7 +55,7 @@ impl Delivery {
             let Some(conn) = conns.get(id) else { continue };
             let identities = conn.identities();
             let caller = Caller { providers: &shared.config.providers, identities: &identities };
-            if !any_of(&change.acl, perms::READ, caller) && !mutant::on("event-unfiltered") {
+            if !any_of(&change.acl, event_bits(change.kind), caller) && !mutant::on("event-unfiltered") {
                 withheld += 1;
                 continue;
             }

@@ -10,11 +10,11 @@ use super::super::changes::{Mark, NodeState};
 use super::{Admission, Refusal, parent_of, share, valid};
 use crate::auth::fix_up;
 use crate::error::Code;
-use crate::proto::CreateKind;
+use crate::proto::{CreateKind, OpCode};
 use crate::tree::digest;
 use crate::txn::{CreateTxn, SubTxn, Txn};
 use crate::types::mode::{CONTAINER_OWNER, MAX_TTL};
-use crate::types::{Acl, CreateMode, Owner, StatPersisted, mutant, perms};
+use crate::types::{Acl, CreateMode, Owner, StatPersisted, mutant};
 use bytes::Bytes;
 
 /// A create as requested.
@@ -40,7 +40,7 @@ impl Admission<'_> {
         let acl = fix_up(new.acl, self.caller()).map_err(|_| Code::InvalidAcl)?;
         let parent = self.outstanding.get(&self.store.tree, parent_path);
         let parent = if mutant::on("error-code") { parent.map_err(|_| Code::NodeExists)? } else { parent? };
-        self.require(&parent.acl, perms::CREATE)?;
+        self.require(&parent.acl, OpCode::Create)?;
         let path = if mode.is_sequential() && mutant::on("sequence-without-padding") {
             format!("{}{}", new.path, parent.stat.cversion)
         } else if mode.is_sequential() {

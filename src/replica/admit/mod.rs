@@ -15,6 +15,7 @@ mod update;
 use super::changes::{Mark, Outstanding};
 use super::config::ReplicaConfig;
 use super::shared::Store;
+use crate::auth::rules::{PartOf, part_of, rule};
 use crate::auth::{Caller, Identities, any_of};
 use crate::error::Code;
 use crate::jute::Reader;
@@ -128,8 +129,9 @@ impl Admission<'_> {
         Caller { providers: &self.config.providers, identities: self.identities }
     }
 
-    fn require(&self, list: &[Acl], bits: i32) -> Result<(), Refusal> {
-        if any_of(list, bits, self.caller()) { Ok(()) } else { Err(Code::NoAuth.into()) }
+    /// Does the list allow the caller what the rule of `op` asks for?
+    fn require(&self, list: &[Acl], op: OpCode) -> Result<(), Refusal> {
+        if any_of(list, rule(op).bits(), self.caller()) { Ok(()) } else { Err(Code::NoAuth.into()) }
     }
 
     /// On a standalone server reconfiguration is refused as ZooKeeper does.
@@ -181,5 +183,5 @@ fn share(frame: &Bytes, data: Option<&[u8]>) -> Option<Bytes> {
 
 /// Are all parts of a multi writes?
 fn only_writes(ops: &[MultiOp<'_>]) -> bool {
-    !ops.iter().any(|o| matches!(o.op, OpCode::GetData | OpCode::GetChildren))
+    ops.iter().all(|o| part_of(o.op) == PartOf::Multi)
 }

@@ -9,9 +9,10 @@ use super::super::changes::{Mark, NodeState};
 use super::{Admission, Refusal, next_version, parent_of, share, valid};
 use crate::auth::fix_up;
 use crate::error::Code;
+use crate::proto::OpCode;
 use crate::tree::digest;
 use crate::txn::{SubTxn, Txn, kind};
-use crate::types::{Acl, Owner, mutant, perms};
+use crate::types::{Acl, Owner, mutant};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -25,7 +26,7 @@ impl Admission<'_> {
         self.check_session()?;
         let parent_path = deletable_parent(path)?;
         let parent = self.outstanding.get(&self.store.tree, parent_path)?;
-        self.require(&parent.acl, perms::DELETE)?;
+        self.require(&parent.acl, OpCode::Delete)?;
         let node = self.outstanding.get(&self.store.tree, path)?;
         next_version(node.stat.version, version)?;
         if node.children > 0 {
@@ -76,7 +77,7 @@ impl Admission<'_> {
         valid(path)?;
         let node = self.outstanding.get(&self.store.tree, path)?;
         if !mutant::on("acl-ignored") {
-            self.require(&node.acl, perms::WRITE)?;
+            self.require(&node.acl, OpCode::SetData)?;
         }
         let len = data.map_or(0, <[u8]>::len) as i64;
         self.quota(path, len - node.data_len, 0)?;
@@ -104,7 +105,7 @@ impl Admission<'_> {
         valid(path)?;
         let acl = fix_up(acl, self.caller()).map_err(|_| Code::InvalidAcl)?;
         let node = self.outstanding.get(&self.store.tree, path)?;
-        self.require(&node.acl, perms::ADMIN)?;
+        self.require(&node.acl, OpCode::SetAcl)?;
         let version = next_version(node.stat.aversion, version)?;
         self.may_grow()?;
         let mut after = node.clone();
@@ -118,7 +119,7 @@ impl Admission<'_> {
         self.check_session()?;
         valid(path)?;
         let node = self.outstanding.get(&self.store.tree, path)?;
-        self.require(&node.acl, perms::READ)?;
+        self.require(&node.acl, OpCode::Check)?;
         let version = next_version(node.stat.version, version)?;
         Ok(SubTxn { kind: kind::CHECK, txn: Txn::Check { path: path.to_owned(), version } })
     }
