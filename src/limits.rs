@@ -52,6 +52,18 @@ pub const SKEW_WARNING_MS: i64 = 60_000;
 /// How often sessions without a login are looked through, ms.
 pub const WITHOUT_LOGIN_SWEEP_MS: u64 = 250;
 
+// What doctor reads.
+
+/// Longest answer of a KDC, bytes; past it the answer is none of a KDC's. Tickets with the authorization data of
+/// Active Directory reach 48 KiB, a datagram 64 KiB.
+pub const KDC_ANSWER_BYTES: usize = 128 << 10;
+
+/// Longest krb5.conf, bytes; what is behind is not read. Real ones have a few KiB.
+pub const KRB5_CONF_BYTES: usize = 1 << 20;
+
+/// Most files that a krb5.conf is made of; past it an include is not followed (files may include themselves).
+pub const KRB5_CONF_FILES: usize = 64;
+
 // Names.
 
 /// Longest Kerberos name, and longest short name that a rule may make of one, bytes; past it

@@ -18,7 +18,10 @@ use libgssapi_sys as sys;
 use zeroize::Zeroizing;
 
 use super::errors::KerberosError;
-use super::krb5_ffi::raw::{Data, EncData, Keyblock, krb5_c_decrypt, krb5_free_context, krb5_init_context};
+use super::krb5_ffi::raw::{
+    Data, EncData, Keyblock, krb5_c_decrypt, krb5_c_encrypt, krb5_c_encrypt_length, krb5_free_context,
+    krb5_init_context,
+};
 use super::token::Encrypted;
 
 /// 1.2.840.113554.1.2.2, the Kerberos 5 mechanism.
@@ -87,8 +90,12 @@ pub(super) fn credential(role: Role, store: &[(&'static CStr, String)]) -> Resul
 /// Key usages of RFC 4120, 7.5.1.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Usage {
+    /// The time stamp that proves a client to its KDC.
+    Timestamp = 1,
     /// The encrypted part of a ticket.
     Ticket = 2,
+    /// The client's part of an AS-REP.
+    AsReply = 3,
     /// The authenticator of an AP-REQ.
     Authenticator = 11,
 }
@@ -118,6 +125,41 @@ pub(super) fn decrypt(key: &[u8], usage: Usage, data: &Encrypted<'_>) -> Option<
     })?;
     plain.truncate(usize::try_from(output.length).ok()?);
     Some(plain)
+}
+
+/// Encrypts with a key; `None` if libkrb5 does not know its type or the key is no key of it.
+pub(super) fn encrypt(enctype: i32, key: &[u8], usage: Usage, plain: &[u8]) -> Option<Vec<u8>> {
+    let magic = 0;
+    let length = c_uint::try_from(plain.len()).ok()?;
+    let key = Keyblock {
+        magic,
+        enctype,
+        length: c_uint::try_from(key.len()).ok()?,
+        contents: key.as_ptr().cast_mut(),
+    };
+    let input = Data { magic, length, data: plain.as_ptr().cast_mut().cast() };
+    CONTEXT.with(|context| {
+        let context = context.as_ref()?;
+        let mut size = 0_usize;
+        // SAFETY: the context belongs to this thread alone; the call writes `size` alone.
+        let code = unsafe { krb5_c_encrypt_length(context.0, enctype, plain.len(), &mut size) };
+        if code != 0 {
+            return None;
+        }
+        let mut cipher = vec![0_u8; size];
+        let length = c_uint::try_from(size).ok()?;
+        let ciphertext = Data { magic, length, data: cipher.as_mut_ptr().cast() };
+        let mut output = EncData { magic, enctype, kvno: 0, ciphertext };
+        // SAFETY: as in `decrypt`: structures of krb5.h over slices that live through the call with their true
+        // lengths. krb5_c_encrypt reads key and input and writes at most `ciphertext.length` bytes, which
+        // `cipher` owns, to `ciphertext.data`; it then sets the length.
+        let code = unsafe { krb5_c_encrypt(context.0, &key, usage as i32, ptr::null(), &input, &mut output) };
+        if code != 0 {
+            return None;
+        }
+        cipher.truncate(usize::try_from(output.ciphertext.length).ok()?);
+        Some(cipher)
+    })
 }
 
 /// Makes libkrb5 read this krb5.conf, as Java does with `java.security.krb5.conf`.
@@ -179,6 +221,19 @@ mod tests {
                 assert!(decrypt(&vec![7; length], Usage::Ticket, &data).is_none(), "{enctype} {size}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_encrypted_is_decrypted_with_the_key_alone() {
+        for (enctype, length) in [(18, 32), (17, 16), (20, 32)] {
+            let cipher = encrypt(enctype, &vec![7; length], Usage::Timestamp, b"now").unwrap();
+            let data = Encrypted { enctype, kvno: None, cipher: &cipher };
+            let plain = decrypt(&vec![7; length], Usage::Timestamp, &data).unwrap();
+            assert_eq!(plain.get(..3), Some(&b"now"[..]));
+            assert!(decrypt(&vec![8; length], Usage::Timestamp, &data).is_none());
+            assert!(encrypt(enctype, &[7; 3], Usage::Timestamp, b"now").is_none());
+        }
+        assert!(encrypt(4711, &[7; 16], Usage::Timestamp, b"now").is_none());
     }
 
     #[test]

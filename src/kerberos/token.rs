@@ -90,7 +90,7 @@ fn request(mut der: Der<'_>) -> Option<ApReq<'_>> {
 }
 
 /// EncryptedData.
-fn encrypted(mut der: Der<'_>) -> Option<Encrypted<'_>> {
+pub(super) fn encrypted(mut der: Der<'_>) -> Option<Encrypted<'_>> {
     let mut fields = der.expect(tag::SEQUENCE)?;
     let enctype = i32::try_from(fields.expect(tag::context(0))?.integer()?).ok()?;
     let kvno = match fields.optional(tag::context(1)) {

@@ -130,4 +130,14 @@ unsafe extern "C" {
         input: *const EncData,
         output: *mut Data,
     ) -> i32;
+    pub fn krb5_c_encrypt_length(context: *mut c_void, enctype: i32, input: usize, length: *mut usize)
+    -> i32;
+    pub fn krb5_c_encrypt(
+        context: *mut c_void,
+        key: *const Keyblock,
+        usage: i32,
+        cipher_state: *const Data,
+        input: *const Data,
+        output: *mut EncData,
+    ) -> i32;
 }
