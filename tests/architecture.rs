@@ -50,7 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "server", "client", "storage", "tree", "replica", "os", "disk", "txn", "proto", "jute", "net",
-            "admin", "metrics", "audit", "session", "kerberos", "tls",
+            "admin", "metrics", "audit", "session", "kerberos", "tls", "auth",
         ],
     ),
 ];

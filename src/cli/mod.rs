@@ -11,6 +11,7 @@
 pub mod audit;
 pub mod check;
 pub mod configuration;
+pub mod doctor;
 pub mod dump;
 pub mod fsck;
 pub mod init;
@@ -43,6 +44,7 @@ struct CommandLine {
 enum Command {
     Audit(audit::AuditArgs),
     Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
     Dump(dump::DumpArgs),
     Fsck(fsck::FsckArgs),
     Init(init::InitArgs),
@@ -59,6 +61,7 @@ impl Command {
         match self {
             Command::Audit(args) => audit::run(args),
             Command::Check(args) => check::run(args),
+            Command::Doctor(args) => doctor::run(args),
             Command::Dump(args) => dump::run(args),
             Command::Fsck(args) => fsck::run(args),
             Command::Init(args) => init::run(args),
