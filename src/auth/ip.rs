@@ -5,6 +5,7 @@
 //! * Addresses of different families never match.
 //! * No name is ever resolved.
 
+use crate::types::mutant;
 use std::net::IpAddr;
 
 /// The address as Java's `InetAddress.getHostAddress` writes it: IPv6 in eight groups without compression.
@@ -47,7 +48,7 @@ pub fn matches(held: &str, wanted: &str) -> bool {
     net.iter().zip(&held).enumerate().all(|(i, (a, b))| {
         let here = (bits - 8 * i as i64).clamp(0, 8) as u32;
         let mask = (0xff00u32 >> here) as u8;
-        a & mask == b & mask
+        a & mask == b & mask || mutant::on("network-wide")
     })
 }
 

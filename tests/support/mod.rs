@@ -9,6 +9,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub)] // each ring uses its own part of these helpers
 
 pub mod cache;
+pub mod digest_md5;
 pub mod dirs;
 pub mod fourlw;
 pub mod java;
