@@ -154,7 +154,8 @@ impl Run<'_> {
         model.retain(|(to, _)| *to != who);
         server.retain(|(to, _)| *to != who);
         // The order in which ephemerals go is the server's.
-        (model.sort(), server.sort());
+        model.sort();
+        server.sort();
         same("told at the end of a session", &server, &model)
     }
 
@@ -163,7 +164,8 @@ impl Run<'_> {
         let (found, mut server) = target.ask(who, ask);
         let mut model = self.model.take_told();
         // Among sessions there is no order; within one there is.
-        (model.sort_by_key(|(to, _)| *to), server.sort_by_key(|(to, _)| *to));
+        model.sort_by_key(|(to, _)| *to);
+        server.sort_by_key(|(to, _)| *to);
         self.seen.requests += 1;
         self.seen.told += model.len() as u64;
         self.seen.denied += u64::from(wanted.err == -102 || wanted.parts.contains(&-102));

@@ -11,6 +11,7 @@ mod support;
 mod wire;
 
 mod behaviour;
+mod ciphers;
 mod named;
 mod rows;
 mod served;

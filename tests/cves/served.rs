@@ -45,7 +45,7 @@ fn no_secret_is_logged_or_told() {
     spec.env.push(("OXKEEPER_LOG".into(), "trace".into()));
     spec.env.push(("RUST_LOG".into(), "trace".into()));
     let mut server = start(&spec);
-    let mut clients = vec![
+    let mut clients = [
         auth(&server, "digest", b"bob:canary-digest"),
         auth(&server, "digest", b"super:canary-guess"),
         auth(&server, "canary-scheme-is-no-secret", b"canary-proof"),
@@ -116,4 +116,12 @@ fn logins_leave_no_threads_behind() {
     let before = threads();
     round(300);
     assert!(threads() <= before + 16, "{before} threads before, {} after", threads());
+}
+
+#[test]
+fn the_process_leaves_no_core() {
+    let mut server = start(&Spec::new());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process().pid())).expect("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
 }
