@@ -3,6 +3,7 @@
 Frames, logs and snapshots come from the recordings of real clients and servers in tests/data; texts are written here.
 """
 
+import base64
 import hashlib
 import itertools
 import pathlib
@@ -227,6 +228,37 @@ def logins():
     add('keytab', b'', b'\5', b'\5\1' + one, b'\5\2', b'\5\2' + bytes(4) + one, b'\5\2' + one[:-1], b'\5\2\x7f\xff\xff\xff', b'\5\2\x80\0\0\0', b'\5\2' + hole * 9,
         b'-----BEGIN CERTIFICATE-----')
 
+def digest():
+    """Challenges of servers, and answers to the challenge that the target gives: good ones and others."""
+    md5 = lambda data: hashlib.md5(data).digest()
+    ours = base64.b64encode(bytes([7] * 24)).decode()
+
+    def answer(user='bob', password='secret', realm='zk-sasl-md5', nonce=ours, nc='00000001', qop='auth', uri='zookeeper/zk-sasl-md5',
+               authzid='bob', more=''):
+        a1 = md5(f'{user}:{realm}:{password}'.encode()) + f':{nonce}:cnonce'.encode() + (f':{authzid}'.encode() if authzid else b'')
+        parts = [md5(a1).hex(), nonce, nc, 'cnonce', qop, md5(f'AUTHENTICATE:{uri}'.encode()).hex()]
+        proof = md5(':'.join(parts).encode()).hex()
+        text = f'charset=utf-8,username="{user}",realm="{realm}",nonce="{nonce}",nc={nc},cnonce="cnonce",digest-uri="{uri}",maxbuf=65536'
+        return text + f',response={proof},qop={qop}' + (f',authzid="{authzid}"' if authzid else '') + more
+    add('digest', answer(), answer(authzid=''), answer(password='x'), answer(user='rob'), answer(realm=''), answer(nonce=''), answer(nc='00000002'),
+        answer(qop='auth-int'), answer(uri='x'), answer(authzid='super'), answer(more=',username="super"'), answer(more=','), answer(more=',x'),
+        answer(user=''), answer(user='b\\"b'), answer(more=',x="' + 'y' * 5000 + '"'), answer().upper(), answer()[:-1], answer()[1:])
+    rests = ('', ',charset=utf-8', ',algorithm=md5-sess', ',charset=utf-8,algorithm=md5-sess', ',charset=latin,algorithm=md5-sess',
+             ',qop="auth-int",charset=utf-8,algorithm=md5-sess')
+    for realm, nonce, rest in itertools.product(('zk-sasl-md5', '', 'r\\"'), ('bm9uY2U=', ''), rests):
+        add('digest', f'realm="{realm}",nonce="{nonce}"{rest}')
+    add('digest', '', ',', '=', 'x=', 'x="', 'x="\\', 'rspauth=' + '0' * 32, ',,,a=b,,', b'a=\xff', b'\x60\x06')
+
+
+def authpackets():
+    """Packets of logins between servers."""
+    magic = -0xa0dbcafecafe1234 % (1 << 64)
+    for status, token in itertools.product((0, 1, -1, 7), (None, b'', b'token', b'\x60\x06\x06\x09', bytes(300))):
+        body = struct.pack('>i', -1) if token is None else struct.pack('>i', len(token)) + token
+        one = struct.pack('>Qi', magic, status) + body
+        add('authpacket', one, one + b'x', one[:-1])
+    add('authpacket', b'', bytes(8), struct.pack('>Q', magic), *[struct.pack('>Qii', magic, 0, n) for n in (-2, 1, 1 << 20, 0x7fffffff)])
+
 
 for target in ('flags', 'jaas', 'config', 'names', 'properties'):
     add(target, '')
@@ -239,6 +271,8 @@ marks()
 texts()
 principals()
 logins()
+digest()
+authpackets()
 for folder in sorted((HERE / 'corpus').iterdir()):
     files = list(folder.iterdir())
     print(f'{folder.name}: {len(files)} inputs, {sum(f.stat().st_size for f in files)} bytes')

@@ -37,3 +37,77 @@ pub mod keytab {
         }
     }
 }
+
+/// DIGEST-MD5: a token as the answer to our challenge, and as another server's challenge.
+pub mod digest {
+    use oxkeeper::config::Secret;
+    use oxkeeper::config::jaas::parse_jaas;
+    use oxkeeper::kerberos::digest_md5::{CLIENTS, Client, ClientStep, DigestConfig, Login, Server, Step};
+    use std::sync::Arc;
+
+    const SECTION: &str =
+        "S { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob=\"secret\"; };";
+
+    fn server() -> Server {
+        let mut jaas = parse_jaas(SECTION, &|_| None).expect("a section");
+        let module = jaas.sections.remove(0).modules.remove(0);
+        Server::new(Arc::new(DigestConfig::of_clients(&module, None).expect("users")), [7; 24])
+    }
+
+    fn client() -> Client {
+        let login = Login { user: "bob".into(), password: Secret::new("secret"), names: CLIENTS };
+        Client::new(login, [9; 24])
+    }
+
+    /// Whoever the token proves to be.
+    fn answered(data: &[u8]) -> Option<String> {
+        let mut server = server();
+        assert!(matches!(server.step(Some(b"")), Ok(Step::Challenge(_))));
+        match server.step(Some(data)) {
+            Ok(Step::Done { user, .. }) => Some(user),
+            Ok(Step::Challenge(_)) => panic!("a second challenge"),
+            Err(_) => None,
+        }
+    }
+
+    /// What a client answers to the token as a challenge.
+    fn challenged(data: &[u8]) -> Option<Vec<u8>> {
+        let mut client = client();
+        assert!(matches!(client.step(None), Ok(ClientStep::Send(_))));
+        match client.step(Some(data)) {
+            Ok(ClientStep::Send(answer)) => Some(answer),
+            Ok(ClientStep::Done) => panic!("a login that nobody proved"),
+            Err(_) => None,
+        }
+    }
+
+    pub fn decode(data: &[u8]) -> bool {
+        answered(data).is_some() | challenged(data).is_some()
+    }
+
+    pub fn check(data: &[u8]) {
+        assert!(answered(data).is_none_or(|user| user == "bob"));
+        if let Some(answer) = challenged(data) {
+            assert!(!String::from_utf8_lossy(&answer).contains("secret"));
+        }
+    }
+}
+
+/// A packet of a login between servers.
+pub mod authpacket {
+    use oxkeeper::peer::auth_packet::{AuthPacket, Decoded};
+
+    pub fn decode(data: &[u8]) -> bool {
+        matches!(AuthPacket::decode(data), Ok(Decoded::Packet(..)))
+    }
+
+    pub fn check(data: &[u8]) {
+        let Ok(Decoded::Packet(packet, used)) = AuthPacket::decode(data) else { return };
+        assert!(used <= data.len());
+        let mut again = Vec::new();
+        packet.encode(&mut again);
+        // An unknown status is an error, whose number is another.
+        assert_eq!(again.len(), used);
+        assert_eq!(AuthPacket::decode(&again), Ok(Decoded::Packet(packet, used)));
+    }
+}

@@ -68,6 +68,8 @@ targets! {
     texts::config 32 32 RESERVE;
     logins::aprequest 4 8 RESERVE;
     logins::keytab 16 16 RESERVE;
+    logins::digest 16 16 RESERVE;
+    logins::authpacket 1 1 RESERVE;
     disk::log 4 8 RESERVE;
     disk::snapshot 8 8 BUFFERS;
     disk::epochs 4 4 RESERVE;
