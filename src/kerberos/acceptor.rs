@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use libgssapi::context::{CtxFlags, SecurityContext, ServerCtx};
 use libgssapi::credential::Cred;
-use libgssapi::util::{GssIov, GssIovType};
 
 use super::errors::{Case, KerberosError};
 use super::ffi;
@@ -27,6 +26,7 @@ use super::server::{Meters, Names};
 use super::skew::{self, Opened};
 use super::store::KeytabFile;
 use super::token::{self, ApReq};
+use super::unwrap::unwrap;
 use crate::auth::reason::Reason;
 use crate::auth::sasl::{Login, Mechanism, Refusal};
 use crate::os::clock;
@@ -233,15 +233,10 @@ impl Exchange {
     /// The client's choice: one byte of layer, three of buffer size, and whom it wants to be.
     fn choice(&mut self, token: &[u8], login: Login) -> Result<Next, No> {
         let refuse = |reason, detail: String| Err(Refusal::new(reason, detail).of(&login.principal).into());
-        // The library opens a token where it lies, so it gets a copy of its own.
-        let mut copy = token.to_vec();
-        let mut nothing = [];
-        let mut parts =
-            [GssIov::new(GssIovType::Stream, &mut copy), GssIov::new(GssIovType::Data, &mut nothing)];
-        if let Err(error) = self.context.unwrap_iov(&mut parts) {
-            return refuse(Reason::KrbBadToken, format!("the last token: {error}"));
-        }
-        let [_, plain] = &parts;
+        let plain = match unwrap(&mut self.context, token) {
+            Ok(plain) => plain,
+            Err(error) => return refuse(Reason::KrbBadToken, format!("the last token: {error}")),
+        };
         let Some(([layer, _, _, _], authzid)) = plain.split_first_chunk::<4>() else {
             return refuse(Reason::KrbBadToken, format!("the last token holds {} bytes", plain.len()));
         };

@@ -130,7 +130,10 @@ impl Case<'_> {
             | (_, routine::BAD_MECH | routine::DEFECTIVE_TOKEN) => self.plain(Reason::KrbBadToken).into(),
             // Numbers of the operating system: a file could not be opened, read or written.
             (1..=200, _) => No::Broken(self.file()),
-            _ => self.plain(Reason::KrbOther).into(),
+            _ => match self.keytab {
+                Err(_) => No::Broken(self.file()),
+                Ok(_) => self.plain(Reason::KrbOther).into(),
+            },
         };
         match (no, self.opened) {
             (No::Refused(refusal), Some(opened)) => No::Refused(refusal.of(&opened.client)),
@@ -241,3 +244,6 @@ fn listed(items: &[String]) -> String {
         _ => shown,
     }
 }
+
+#[cfg(test)]
+mod tests;

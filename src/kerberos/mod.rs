@@ -30,6 +30,7 @@ mod skew;
 mod store;
 pub mod tickets;
 pub mod token;
+mod unwrap;
 
 pub use acceptor::GssapiConfig;
 pub use errors::KerberosError;

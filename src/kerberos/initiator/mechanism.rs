@@ -17,6 +17,7 @@
 use crate::auth::reason::Reason;
 use crate::auth::sasl::Refusal;
 use crate::kerberos::refused::Refused;
+use crate::kerberos::unwrap::unwrap;
 use libgssapi::context::{ClientCtx, CtxFlags, SecurityContext};
 use libgssapi::credential::Cred;
 use libgssapi::error::Error as GssError;
@@ -142,10 +143,8 @@ fn begin(login: &Login) -> Result<ClientCtx, SessionError> {
 
 /// Looks at the server's offer and takes "no layer".
 fn choose(context: &mut ClientCtx, input: &[u8]) -> Result<Vec<u8>, SessionError> {
-    // MIT's gss_unwrap writes into its input: it gets a copy.
-    let mut copy = input.to_vec();
-    let offer = context.unwrap(&mut copy).map_err(|e| failed(e, "the offer of layers"))?;
-    let &[layers, _, _, _] = &*offer else {
+    let offer = unwrap(context, input).map_err(|e| failed(e, "the offer of layers"))?;
+    let &[layers, _, _, _] = offer.as_slice() else {
         return Err(refused(Reason::KrbBadToken, "the server's offer of layers is not 4 bytes long"));
     };
     if layers & NO_LAYER == 0 {
