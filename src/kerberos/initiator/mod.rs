@@ -15,7 +15,7 @@ pub use service::ServiceRule;
 
 use super::digest_md5::mechanism::{DIGEST_MD5, DigestLogin, NAME as DIGEST_NAME};
 use super::digest_md5::{Login as DigestPair, Names, forbidden};
-use super::tickets::{Source, Tickets};
+use super::tickets::{Ready, Source, Tickets};
 use super::{krb5_ffi, refused};
 use crate::auth::reason::Reason;
 use crate::auth::sasl::Refusal;
@@ -95,8 +95,12 @@ impl Initiator {
     ///
     /// There are no usable credentials: why, and what helps.
     pub fn begin(&self, host: &str) -> Result<Conversation, Refusal> {
+        let mut ready = None;
         let (supply, name) = match (&self.tickets, &self.outward.credentials) {
-            (Some(tickets), _) => (Supply::Gss(self.ticket(tickets, host)?), GSSAPI_NAME),
+            (Some(tickets), _) => {
+                let ready = ready.insert(tickets.ready()?);
+                (Supply::Gss(self.ticket(ready, host)?), GSSAPI_NAME)
+            }
             (None, Credentials::Password { user, password }) => {
                 if forbidden(self.outward.fips) {
                     let text = "DIGEST-MD5 is forbidden in FIPS mode; log in with Kerberos";
@@ -112,11 +116,10 @@ impl Initiator {
         let registry = Registry::with_mechanisms(&MECHANISMS);
         let config = SASLConfig::builder().with_registry(registry).with_callback(supply).map_err(broken)?;
         let session = SASLClient::new(config).start_suggested(&[name]).map_err(broken)?;
-        Ok(Conversation { session, over: false })
+        Ok(Conversation { session, over: false, _ticket: ready })
     }
 
-    fn ticket(&self, tickets: &Tickets, host: &str) -> Result<GssPair, Refusal> {
-        let ready = tickets.ready()?;
+    fn ticket(&self, ready: &Ready, host: &str) -> Result<GssPair, Refusal> {
         let credential = krb5_ffi::initiator(ready.cache())
             .map_err(|e| Refusal::new(Reason::KrbOther, format!("the ticket cannot be used: {e}")))?;
         let rule = &self.outward.service;
@@ -164,6 +167,8 @@ pub enum Next {
 pub struct Conversation {
     session: Session,
     over: bool,
+    /// Keeps the cache of the ticket in use, which a renewal or the initiator's end would otherwise free.
+    _ticket: Option<Ready>,
 }
 
 impl Conversation {

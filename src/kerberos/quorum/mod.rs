@@ -12,6 +12,7 @@
 //!   the host of a server of the ensemble. A shared first part, host or realm alone is not enough.
 
 mod drive;
+mod judge;
 mod learner;
 mod members;
 mod server;
@@ -20,6 +21,7 @@ mod server;
 mod tests;
 
 pub use drive::{DriveError, drive_learner, drive_server};
+pub use judge::{judge, names};
 pub use learner::{Learner, LearnerStep, Speak};
 pub use members::Members;
 pub use server::{Entry, Judge, Server, ServerStep, Verdict};
