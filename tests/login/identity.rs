@@ -28,6 +28,11 @@ fn transcript(site: &Site, client: &str, server: &Server) -> Vec<String> {
     let mut command = java::zkcli_plain(Kind::Java395, &server.address()).expect("a client");
     command.env("JAVA_TOOL_OPTIONS", site.java_options(client));
     let (_, output) = process::run(command, Some(&script), Duration::from_secs(60)).expect("it ends");
+    told(&output)
+}
+
+/// The lines of a session that depend on neither client nor server.
+fn told(output: &str) -> Vec<String> {
     let told = |line: &&str| {
         [
             "sasl: ",
@@ -85,4 +90,39 @@ fn a_rule_maps_the_name_and_a_full_principal_is_super() {
             .flag("-Dzookeeper.superUser.two=nn/h@RULE.TEST")
     };
     same_on_both("RULE.TEST", "nn/h", adjust, "'sasl,'"); // a list that nobody but super may see
+}
+
+/// Users of the server's section, and a client that is one of them. Java's own client speaks DIGEST-MD5 only
+/// where FIPS mode is switched off.
+fn as_digest_user(user: &str, password: &str) -> Vec<String> {
+    let dir = Dir::new("login-digest");
+    let module = "org.apache.zookeeper.server.auth.DigestLoginModule required";
+    let jaas = format!(
+        "Server {{ {module} user_super=\"s3cret\" user_bob=\"b0b\"; }};\n\
+         Client {{ {module} username=\"{user}\" password=\"{password}\"; }};\n"
+    );
+    let jaas = format!("-Djava.security.auth.login.config={}", dir.write("jaas.conf", &jaas).display());
+    let both = [Kind::Java395, Kind::Oxkeeper].map(|kind| {
+        let spec = Spec::new().cfg(crate::site::PROVIDER).flag(&jaas);
+        let server = start(kind, &spec);
+        let script = dir.write("script", SCRIPT);
+        let mut command = java::zkcli_plain(Kind::Java395, &server.address()).expect("a client");
+        command.env("JAVA_TOOL_OPTIONS", format!("{jaas} -Dzookeeper.fips-mode=false"));
+        let (_, output) = process::run(command, Some(&script), Duration::from_secs(60)).expect("it ends");
+        told(&output)
+    });
+    let [control, ours] = both;
+    assert_eq!(ours, control);
+    ours
+}
+
+#[test]
+fn the_digest_user_super_keeps_its_rights_and_others_have_none() {
+    need!("DIGEST-MD5 by a Java client", java::classpath(Kind::Java395));
+    let seen = as_digest_user("super", "s3cret");
+    assert!(seen.iter().any(|line| line == "sasl: super"), "{seen:#?}");
+    assert!(!seen.iter().any(|line| line.contains("Insufficient")), "{seen:#?}");
+    let seen = as_digest_user("bob", "b0b");
+    assert!(seen.iter().any(|line| line == "sasl: bob"), "{seen:#?}");
+    assert!(seen.iter().any(|line| line.contains("Insufficient permission : /yours")), "{seen:#?}");
 }
