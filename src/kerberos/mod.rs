@@ -25,6 +25,7 @@ mod names;
 pub mod pool;
 pub mod quorum;
 pub mod refused;
+pub mod resolver;
 pub mod server;
 mod skew;
 mod store;

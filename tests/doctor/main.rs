@@ -11,4 +11,5 @@ mod support;
 mod files;
 mod keys;
 mod realm;
+mod server;
 mod told;

@@ -62,6 +62,14 @@ codes! {
     JaasSun "DOC_JAAS_SUN" "IBM's login module does not exist in this Java", "use the section below";
     ServerNoHost "DOC_SERVER_NO_HOST" "a server principal without /host: Java servers start without SASL then and clients see AuthFailed", "use zookeeper/<host>@<REALM>; Oxkeeper takes the name as it is";
     ReplayOff "DOC_REPLAY_OFF" "the replay cache of this machine's Kerberos programs is switched off", "remove KRB5RCACHETYPE, KRB5RCACHENAME and sun.security.krb5.rcache; Oxkeeper's own is always on and costs no fsync";
+    ServerUnreachable "DOC_SERVER_UNREACHABLE" "no server answers at the address", "check address, port and firewall";
+    ServerRefused "DOC_SERVER_REFUSED" "the server does not let this client look", "log in: --keytab and --principal, --ccache, or --user";
+    NoNode "DOC_NO_NODE" "there is no such znode", "create it, or correct the path; a chroot stands in front of it";
+    IdShape "DOC_ID_SHAPE" "the ACL holds this user under another form of its name: rules, removed host or realm have changed", "setAcl with the present form, or set the mapping back";
+    Fencing "DOC_FENCING" "the ACL is a ResourceManager's fence: creating and deleting belong to the digest of the one that is active, by design", "start the ResourceManager that holds the store; it rewrites the ACL by itself if it has ADMIN (a)";
+    NoAdmin "DOC_NO_ADMIN" "nobody holds ADMIN on this znode, so that nobody can change its ACL", "on the server's host, as its user: oxkeeper rescue";
+    SuperSet "DOC_SUPER_SET" "a way around all ACLs is switched on", "remove it from the configuration and restart";
+    WorldWritable "DOC_WORLD_WRITABLE" "anybody may change these znodes; ACLs are not inherited", "run the batch below";
 }
 
 /// A code, whichever table it stands in.

@@ -9,6 +9,9 @@
 //! * No secret is printed.
 //! * Exit code 0: healthy, 1: something was found, 2: wrong usage.
 
+mod acl;
+mod acl_audit;
+mod client;
 mod codes;
 mod enctypes;
 mod here;
@@ -16,6 +19,7 @@ mod jaas;
 mod kdcs;
 mod kerberos;
 mod keytab;
+mod link;
 mod map;
 mod report;
 
@@ -61,6 +65,9 @@ enum What {
     Keytab(keytab::KeytabArgs),
     Jaas(jaas::JaasArgs),
     Map(map::MapArgs),
+    Client(client::ClientArgs),
+    Acl(acl::AclArgs),
+    AclAudit(acl_audit::AclAuditArgs),
 }
 
 /// Runs `oxkeeper doctor`; the exit code.
@@ -69,6 +76,7 @@ pub fn run(args: &DoctorArgs) -> i32 {
     here.adopt_krb5_conf();
     let mut report = Report::default();
     here.judge(&mut report);
+    let properties = &args.property;
     let looked = match &args.what {
         What::Kerberos(args) => {
             kerberos::run(args, &here, &mut report);
@@ -77,6 +85,12 @@ pub fn run(args: &DoctorArgs) -> i32 {
         What::Keytab(args) => keytab::run(args, &here, &mut report),
         What::Jaas(args) => jaas::run(args, &here, &mut report),
         What::Map(args) => map::run(args, &here, &mut report),
+        What::Client(args) => client::run(args, properties, &here, &mut report),
+        What::Acl(args) => acl::run(args, properties, &here, &mut report),
+        What::AclAudit(args) => {
+            acl_audit::run(args, properties, &here, &mut report);
+            Ok(())
+        }
     };
     match looked {
         Ok(()) => report.end(args.json),
