@@ -433,6 +433,12 @@ pub const RESCUE_MINUTES: u64 = 60;
 /// Longest line on the rescue socket, bytes.
 pub const RESCUE_LINE: u64 = 512;
 
+/// Most connections that the rescue socket tells about; the others are counted.
+pub const SESSIONS_TOLD: usize = 20_000;
+
+/// Room for what is told of one connection, bytes: a principal of the longest form, an address and a few numbers.
+pub const SESSION_ROW_BYTES: usize = 2 << 10;
+
 /// How long the rescue socket waits for its one line, ms.
 pub const RESCUE_PATIENCE_MS: u64 = 5000;
 

@@ -44,7 +44,7 @@ struct CommandLine {
 enum Command {
     Audit(audit::AuditArgs),
     Check(check::CheckArgs),
-    Doctor(doctor::DoctorArgs),
+    Doctor(Box<doctor::DoctorArgs>),
     Dump(dump::DumpArgs),
     Fsck(fsck::FsckArgs),
     Init(init::InitArgs),

@@ -47,6 +47,7 @@ mod ports;
 pub mod queue;
 pub mod rescue;
 pub mod secure;
+pub mod sessions;
 pub mod snapshots;
 pub mod source;
 mod start;

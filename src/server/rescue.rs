@@ -9,7 +9,7 @@
 //!   socket's file.
 //! * Rights are given to a connection that has a session, for at most [`RESCUE_MINUTES`], and
 //!   end by themselves: with the time, with the connection, with the process.
-//! * Begin and end are logged, audited and counted.
+//! * Begin and end are logged, audited and counted. Who is connected is told to root alone, too.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use super::Failure;
 use super::audit::Audit;
 use super::front::Front;
+use super::sessions::Sessions;
 use crate::error::{Code, ExitCode};
 use crate::limits::{RESCUE_LINE, RESCUE_LOOK_MS, RESCUE_MINUTES, RESCUE_PATIENCE_MS};
 use crate::os::clock;
@@ -66,6 +67,9 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
+
+/// The other thing that can be asked: who is connected.
+const SESSIONS: &str = "sessions";
 
 /// What is asked: `super <session> <minutes>`.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,6 +137,11 @@ impl Desk {
             return (Err(io::ErrorKind::TimedOut.into()), None);
         }
         let stream = reader.into_inner().into_inner();
+        if line.trim_end() == SESSIONS {
+            let told = serde_json::to_string(&Sessions::of(&self.front));
+            let text = told.map_or_else(|e| format!("refused {e}"), |json| format!("ok {json}"));
+            return (say(stream, &text).await, None);
+        }
         match Ask::parse(&line).and_then(|ask| self.grant(&ask)) {
             Ok((conn, minutes)) => {
                 let text = format!("ok {} has super rights for {minutes} minutes", conn.session_id());

@@ -12,4 +12,6 @@ mod files;
 mod keys;
 mod realm;
 mod server;
+mod sessions;
+mod tls;
 mod told;

@@ -4,6 +4,7 @@
 //!
 //! * The server's own check decides ([`any_of`]); this only names the entry that gives a bit.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use clap::Args;
@@ -225,7 +226,7 @@ impl Look<'_> {
             }
         });
         let mut ids: Vec<(Id, usize)> = seen.into_iter().collect();
-        ids.sort_by(|a, b| b.1.cmp(&a.1));
+        ids.sort_by_key(|(_, znodes)| Reverse(*znodes));
         for (id, znodes) in ids.into_iter().take(LISTED) {
             let entry = Acl { perms: perms::ALL, id };
             let matches = if self.gives(std::slice::from_ref(&entry), perms::READ) {

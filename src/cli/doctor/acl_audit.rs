@@ -4,6 +4,7 @@
 //!
 //! * Nothing is set: the batch is printed, the dry run first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use clap::Args;
@@ -51,7 +52,7 @@ pub fn run(args: &AclAuditArgs, properties: &[String], here: &Here, report: &mut
         return;
     }
     let mut worst: Vec<(&String, &usize)> = seen.prefixes.iter().collect();
-    worst.sort_by(|a, b| b.1.cmp(a.1));
+    worst.sort_by_key(|(_, count)| Reverse(**count));
     for (prefix, count) in worst.iter().take(WORST) {
         report.fact(format!("below {prefix}"), count.to_string());
     }

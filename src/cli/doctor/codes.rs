@@ -70,6 +70,12 @@ codes! {
     NoAdmin "DOC_NO_ADMIN" "nobody holds ADMIN on this znode, so that nobody can change its ACL", "on the server's host, as its user: oxkeeper rescue";
     SuperSet "DOC_SUPER_SET" "a way around all ACLs is switched on", "remove it from the configuration and restart";
     WorldWritable "DOC_WORLD_WRITABLE" "anybody may change these znodes; ACLs are not inherited", "run the batch below";
+    TicketEnded "DOC_TICKET_ENDED" "a session outlives its ticket: the client no longer logs in again, and loses access when it reconnects", "restart the client with a keytab: useKeyTab=true, useTicketCache=false";
+    Stranger "DOC_STRANGER" "a session without a SASL login: the client has no usable Client section and went on silently", "oxkeeper doctor jaas <the client's JAAS file>";
+    Replays "DOC_REPLAYS" "logins were refused as replays", "one keytab on cloned machines or many processes at once: give each its own principal; the cache stays on";
+    TlsOff "DOC_TLS_OFF" "no port has TLS", "set secureClientPort and ssl.keyStore.location";
+    TlsEnds "DOC_TLS_ENDS" "a certificate ends soon", "renew it; a new file is taken without a restart";
+    TlsStore "DOC_TLS_STORE" "a key or trust store cannot be used", "check path, type and password of the store";
 }
 
 /// A code, whichever table it stands in.

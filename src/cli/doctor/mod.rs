@@ -22,6 +22,8 @@ mod keytab;
 mod link;
 mod map;
 mod report;
+mod sessions;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -66,8 +68,10 @@ enum What {
     Jaas(jaas::JaasArgs),
     Map(map::MapArgs),
     Client(client::ClientArgs),
+    Tls(tls::TlsArgs),
     Acl(acl::AclArgs),
     AclAudit(acl_audit::AclAuditArgs),
+    Sessions(sessions::SessionsArgs),
 }
 
 /// Runs `oxkeeper doctor`; the exit code.
@@ -87,6 +91,11 @@ pub fn run(args: &DoctorArgs) -> i32 {
         What::Map(args) => map::run(args, &here, &mut report),
         What::Client(args) => client::run(args, properties, &here, &mut report),
         What::Acl(args) => acl::run(args, properties, &here, &mut report),
+        What::Sessions(args) => sessions::run(args, &here, &mut report),
+        What::Tls(args) => {
+            tls::run(args, &here, &mut report);
+            Ok(())
+        }
         What::AclAudit(args) => {
             acl_audit::run(args, properties, &here, &mut report);
             Ok(())

@@ -5,6 +5,7 @@
 //! * Nothing secret is ever put into a report: keys are known by number and type, passwords not at all.
 //! * Texts of peers are printed without control characters.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -92,7 +93,7 @@ impl Report {
 
     /// Prints it; the exit code: 0 healthy, 1 something found.
     pub fn end(mut self, json: bool) -> i32 {
-        self.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+        self.findings.sort_by_key(|f| Reverse(f.severity));
         let out = &mut io::stdout().lock();
         let written = match json {
             true => serde_json::to_writer_pretty(&mut *out, &self)
@@ -146,7 +147,7 @@ mod tests {
         report.find(Finding::error(Reason::KrbSkew, "412 s").cure("chronyc makestep"));
         report.fact("a", "1");
         report.fact("long name", "2");
-        report.findings.sort_by(|a, b| b.severity.cmp(&a.severity));
+        report.findings.sort_by_key(|f| Reverse(f.severity));
         let mut out = Vec::new();
         report.print(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
