@@ -11,6 +11,7 @@ mod support;
 mod files;
 mod keys;
 mod realm;
+mod replay;
 mod server;
 mod sessions;
 mod tls;
