@@ -141,4 +141,19 @@ mod tests {
         }
         assert!(Doc::ALL.iter().all(|doc| doc.text().0.starts_with("DOC_")));
     }
+
+    #[test]
+    fn the_manual_names_codes_that_exist() {
+        let manual = include_str!("../../../docs/doctor.md");
+        let rows: Vec<&str> =
+            manual.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+        assert_eq!(rows.len(), 24);
+        for row in rows {
+            let column = row.split('|').nth(3).unwrap();
+            for name in column.split('`').skip(1).step_by(2) {
+                let reasons = Reason::ALL.iter().any(|reason| reason.code() == name);
+                assert!(reasons || Doc::ALL.iter().any(|doc| doc.text().0 == name), "{name}");
+            }
+        }
+    }
 }
