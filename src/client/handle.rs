@@ -9,7 +9,7 @@ use super::config::ClientConfig;
 use super::error::ClientError;
 use super::event::WatchedEvent;
 use super::reply;
-use super::session::{Command, Control, Session, SessionState};
+use super::session::{Command, Control, Session, SessionState, Trouble};
 use super::watches::Effect;
 use super::wire::Reply;
 use crate::error::Code;
@@ -29,6 +29,7 @@ pub struct Client {
     control: mpsc::Sender<Control>,
     state: watch::Receiver<SessionState>,
     config: Arc<ClientConfig>,
+    trouble: Trouble,
 }
 
 /// The server's verdict on an identity, when it comes.
@@ -45,8 +46,15 @@ impl Client {
         let (control, control_rx) = mpsc::channel(8);
         let (events, events_rx) = mpsc::channel(CLIENT_EVENT_BACKLOG);
         let (state_tx, state) = watch::channel(SessionState::Connecting);
-        let client = Client { commands, control, state, config: Arc::new(config.clone()) };
-        tokio::spawn(Session::new(config, commands_rx, control_rx, events, state_tx).run());
+        let client = Client {
+            commands,
+            control,
+            state,
+            config: Arc::new(config.clone()),
+            trouble: Trouble::default(),
+        };
+        let trouble = Trouble::clone(&client.trouble);
+        tokio::spawn(Session::new(config, commands_rx, control_rx, events, state_tx, trouble).run());
         (client, events_rx)
     }
 
@@ -68,11 +76,13 @@ impl Client {
                 _ => Ok(()),
             },
             Ok(Err(_)) => Err(ClientError::Closed),
-            Err(_) => Err(ClientError::Unreachable(format!(
-                "no server of {} took the session within {} ms",
-                self.servers(),
-                limit.as_millis()
-            ))),
+            Err(_) => {
+                let (servers, ms) = (self.servers(), limit.as_millis());
+                let trouble =
+                    self.trouble.lock().as_ref().map(|t| format!(" (last: {t})")).unwrap_or_default();
+                let what = format!("no server of {servers} took the session within {ms} ms{trouble}");
+                Err(ClientError::Unreachable(what))
+            }
         }
     }
 

@@ -16,6 +16,8 @@ use super::watches::{Effect, Watches};
 use super::wire::Reply;
 use crate::limits::{CLIENT_RECONNECT_MAX_MS, CLIENT_RECONNECT_MIN_MS};
 use crate::types::SessionId;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -117,7 +119,11 @@ pub struct Session {
     servers: Vec<HostPort>,
     next_server: usize,
     failures: u32,
+    trouble: Trouble,
 }
+
+/// Why the last attempt to connect failed, for who waits in vain.
+pub type Trouble = Arc<Mutex<Option<String>>>;
 
 impl Session {
     /// A session that is not connected yet.
@@ -127,6 +133,7 @@ impl Session {
         control: mpsc::Receiver<Control>,
         events: mpsc::Sender<WatchedEvent>,
         state: watch::Sender<SessionState>,
+        trouble: Trouble,
     ) -> Session {
         let mut servers = config.servers.servers.clone();
         if config.shuffle {
@@ -149,6 +156,7 @@ impl Session {
             servers,
             next_server: 0,
             failures: 0,
+            trouble,
             config,
         }
     }
@@ -167,7 +175,10 @@ impl Session {
                     }
                     ending
                 }
-                Err(ending) => ending,
+                Err(ending) => {
+                    *self.trouble.lock() = Some(lost(&ending).to_string());
+                    ending
+                }
             };
             if let Ending::Over(why) = ending {
                 break why;
