@@ -294,8 +294,9 @@ pub const TLS_STORE_BYTES: usize = 4 << 20;
 /// Most keys and certificates of a store; past it the file is refused.
 pub const TLS_STORE_ENTRIES: usize = 4096;
 
-/// Most rounds by which a key is stretched in a PKCS#12 file: a second or two of work.
-pub const TLS_KEY_ITERATIONS: u64 = 10_000_000;
+/// Most rounds by which a key is stretched in a PKCS#12 file or an encrypted PEM: below a second of
+/// work; keytool takes 10,000.
+pub const TLS_KEY_ITERATIONS: u64 = 2_000_000;
 
 /// Depth to which a PKCS#12 file is looked at; real ones nest 12 deep.
 pub const TLS_DER_DEPTH: usize = 24;

@@ -260,6 +260,67 @@ def authpackets():
     add('authpacket', b'', bytes(8), struct.pack('>Q', magic), *[struct.pack('>Qii', magic, 0, n) for n in (-2, 1, 1 << 20, 0x7fffffff)])
 
 
+def stores():
+    """Names, key stores of keytool's format, and what openssl writes: new keys at each run, so run once."""
+    import base64, subprocess, tempfile
+    tlv = lambda tag, body: bytes([tag]) + (bytes([len(body)]) if len(body) < 128 else b'\x82' + struct.pack('>H', len(body))) + body
+    known = {'CN': '550403', 'O': '55040a', 'DC': '0992268993f22c640119', 'mail': '2a864886f70d010901', 'far': '883703'}
+    attribute = lambda name, tag, value: tlv(0x30, tlv(6, bytes.fromhex(known[name])) + tlv(tag, value))
+    values = (b'plain', b' a, b+c ', b'#"<>;=\\', 'Z\u00fcrich'.encode(), b'', b'\xff', b'a\0b')
+    for name, tag, value in itertools.product(known, (0x0c, 0x13, 0x1e, 0x02), values):
+        one = attribute(name, tag, value)
+        add('subject', tlv(0x31, one), tlv(0x31, one + attribute('O', 0x0c, b'x')) + tlv(0x31, attribute('CN', 0x13, b'y')))
+    add('subject', b'', b'1', b'1\0', b'0\0', b'\x31\x02\x30\x00', tlv(0x31, tlv(0x30, tlv(6, b'\x80') + tlv(12, b'x'))))
+
+    here = pathlib.Path(tempfile.mkdtemp())
+    run = lambda *args: subprocess.run(args, cwd=here, check=True, capture_output=True)
+    certificates = []
+    for i, subject in enumerate(('/CN=a', '/C=DE/O=b, c/CN=#d', '/CN=e/emailAddress=f@g')):
+        run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '20000',
+            '-subj', subject, '-keyout', f'k{i}', '-out', f'c{i}')
+        pem, key = (here / f'c{i}').read_text(), (here / f'k{i}').read_text()
+        der = base64.b64decode(''.join(pem.splitlines()[1:-1]))
+        certificates.append(der)
+        add('subject', der, der[:-1], der + b'\0', der[:60])
+        run('openssl', 'pkcs8', '-topk8', '-in', f'k{i}', '-out', f'e{i}', '-passout', 'pass:changeit', '-v2', 'aes-256-cbc', '-iter', str(1 << i))
+        sealed = (here / f'e{i}').read_text()
+        sec1 = run('openssl', 'ec', '-in', f'k{i}').stdout.decode()
+        texts = (pem, pem * 3, key, key + pem, pem + key, sealed + pem, sealed, sec1 + pem, 'text\n' + pem + 'more\n' + key,
+                 pem[:-9], pem.replace('MII', 'M!I', 1), key.replace('MIG', 'MIH') + pem, pem.replace('CERTIFICATE', 'X509 CRL'),
+                 pem.replace('\n', '\r\n') + key, sealed[:90] + pem, key[:60] + pem, pem.replace('-----', '----'))
+        add('pem', *texts)
+        for n, extra in enumerate(((), ('-nomac',), ('-legacy',), ('-macalg', 'sha1'), ('-nokeys',), ('-nocerts',), ('-certpbe', 'NONE', '-keypbe', 'NONE'))):
+            done = subprocess.run(('openssl', 'pkcs12', '-export', '-in', f'c{i}', '-inkey', f'k{i}', '-out', 'p', '-iter', '8', '-passout', 'pass:changeit') + extra,
+                                  cwd=here, capture_output=True)
+            if done.returncode == 0:
+                data = (here / 'p').read_bytes()
+                add('pkcs12', data, data[:-1], data[:len(data) // 2], data + b'\0', data[:-2] + b'\x7f\xff')
+    add('pem', '', '-----BEGIN CERTIFICATE-----', '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n', 'PRIVATE KEY-----')
+    add('pkcs12', b'', b'0', b'\x30\x03\x02\x01\x03', b'\x30\x80\x02\x01\x03\0\0', b'\x30\x09\x02\x01\x03\x04\x00\x02\x02\x7f\xff',
+        b'\x30\x0c\x02\x01\x03\x04\x00\x02\x05\x7f\xff\xff\xff\xff', b'\x30' * 100, *[tlv(0x30, b'\x02\x01\x03' + bytes([4, 0, 2, 1, n])) for n in range(8)])
+
+    def sealed(body, password='changeit'):
+        return body + hashlib.sha1(password.encode('utf-16-be') + b'Mighty Aphrodite' + body).digest()
+    text = lambda s: struct.pack('>H', len(s)) + s
+    block = lambda b: struct.pack('>I', len(b)) + b
+    head = lambda n, version=2: b'\xfe\xed\xfe\xed' + struct.pack('>II', version, n)
+    def locked(key, password='changeit'):
+        secret, salt, out = password.encode('utf-16-be'), bytes(range(20)), b''
+        digest = salt
+        for at in range(0, len(key), 20):
+            digest = hashlib.sha1(secret + digest).digest()
+            out += bytes(a ^ b for a, b in zip(key[at:at + 20], digest))
+        octets = salt + out + hashlib.sha1(secret + key).digest()
+        return tlv(0x30, tlv(0x30, tlv(6, b'\x2b\x06\x01')) + tlv(4, octets))
+    for n, alias, der in itertools.product((1, 2, 3), (b'', b'a', b'alias' * 3), (b'', b'der', certificates[0])):
+        trusted = struct.pack('>I', 2) + text(alias) + bytes(8) + text(b'X.509') + block(der)
+        entry = struct.pack('>I', 1) + text(alias) + bytes(8) + block(locked(b'key' * 9)) + struct.pack('>I', 1) + text(b'X.509') + block(der)
+        add('jks', sealed(head(n) + trusted * n), sealed(head(n) + entry * n), sealed(head(n) + trusted), sealed(head(2) + entry + trusted))
+    one = struct.pack('>I', 2) + text(b'a') + bytes(8) + block(b'der')
+    add('jks', b'', b'\xfe\xed\xfe\xed', sealed(head(0)), sealed(head(0, 1)), sealed(head(0, 3)), sealed(head(1, 1) + one), sealed(head(0xffffffff)),
+        sealed(head(0), 'other'), sealed(head(0) + b'x'), sealed(head(1) + struct.pack('>I', 7) + bytes(40)), b'\xce\xce\xce\xce' + bytes(30))
+
+
 for target in ('flags', 'jaas', 'config', 'names', 'properties'):
     add(target, '')
 frames()
@@ -273,6 +334,7 @@ principals()
 logins()
 digest()
 authpackets()
+stores()
 for folder in sorted((HERE / 'corpus').iterdir()):
     files = list(folder.iterdir())
     print(f'{folder.name}: {len(files)} inputs, {sum(f.stat().st_size for f in files)} bytes')

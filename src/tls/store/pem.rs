@@ -2,14 +2,18 @@
 //!
 //! # Invariants
 //!
+//! * Key stretching beyond [`crate::limits::TLS_KEY_ITERATIONS`] is refused before any of it is done.
 //! * An encrypted key without a password is refused, never asked for on a terminal.
 //! * Text around the sections is ignored, as in ZooKeeper.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use openssl::pkey::PKey;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
+use super::pkcs12::bearable;
 use super::{BadStore, Entries, KeyEntry, chain_from};
 use crate::config::Secret;
 use crate::limits::TLS_STORE_ENTRIES;
@@ -24,6 +28,7 @@ pub fn parse(bytes: &[u8], password: &Secret) -> Result<Entries, BadStore> {
     if !has_key(bytes) {
         return Ok(Entries { keys: Vec::new(), trusted: certificates });
     }
+    sealed(bytes).try_for_each(|der| bearable(&der))?;
     let key = key(bytes, password)?;
     let (own, others) =
         certificates.split_first().ok_or(BadStore::Malformed("has a private key but no certificate"))?;
@@ -51,6 +56,21 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BadStore> {
 fn has_key(bytes: &[u8]) -> bool {
     const MARK: &[u8] = b"PRIVATE KEY-----";
     bytes.windows(MARK.len()).any(|window| window == MARK)
+}
+
+/// The contents of encrypted keys, as far as they are Base64.
+fn sealed(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let sections: Vec<Vec<u8>> = text
+        .split(BEGIN)
+        .skip(1)
+        .filter_map(|rest| {
+            let body: String = rest.split('-').next()?.split_whitespace().collect();
+            STANDARD.decode(body).ok()
+        })
+        .collect();
+    sections.into_iter()
 }
 
 /// The first private key, as PKCS#8.

@@ -101,6 +101,15 @@ pub fn look(bytes: &[u8]) -> Result<(), BadStore> {
     walk(store.inside(), TLS_DER_DEPTH)
 }
 
+/// Does opening these elements take a bearable number of rounds?
+///
+/// # Errors
+///
+/// [`BadStore::TooLarge`] if not.
+pub(super) fn bearable(bytes: &[u8]) -> Result<(), BadStore> {
+    walk(Der(bytes), TLS_DER_DEPTH)
+}
+
 fn walk(mut elements: Der<'_>, depth: usize) -> Result<(), BadStore> {
     let mut salt = false;
     while let Ok(element) = elements.element() {

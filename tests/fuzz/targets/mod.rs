@@ -7,6 +7,7 @@
 mod disk;
 mod logins;
 mod texts;
+mod tls;
 mod wire;
 
 /// A decoder under test.
@@ -70,6 +71,10 @@ targets! {
     logins::keytab 16 16 RESERVE;
     logins::digest 16 16 RESERVE;
     logins::authpacket 1 1 RESERVE;
+    tls::subject 4 8 RESERVE;
+    tls::jks 8 8 RESERVE;
+    tls::pkcs12 8 8 RESERVE;
+    tls::pem 8 8 RESERVE;
     disk::log 4 8 RESERVE;
     disk::snapshot 8 8 BUFFERS;
     disk::epochs 4 4 RESERVE;
