@@ -38,9 +38,7 @@ pub fn four_letter_word_by(
         let mut answer = Vec::new();
         let read = stream.take(FOUR_LETTER_ANSWER as u64 + 1024).read_to_end(&mut answer).await;
         // A server that just closes has said everything, too.
-        if let Err(e) = read.map(drop).or_else(|e| if answer.is_empty() { Err(e) } else { Ok(()) }) {
-            return Err(e);
-        }
+        read.map(drop).or_else(|e| if answer.is_empty() { Err(e) } else { Ok(()) })?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -9,7 +9,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -32,6 +32,7 @@ use crate::auth::reason::Reason;
 use crate::auth::sasl::Refusal;
 use crate::config::settings::{ClientAuth, TlsSide};
 use crate::limits::{TLS_HANDSHAKE_MS, TLS_HANDSHAKES, TLS_SESSIONS};
+use crate::os::clock;
 
 /// Who connects to a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,8 +221,7 @@ impl ServerTls {
 
 /// Certificates of a resumed session may have expired since its first handshake.
 fn still_valid(chain: &[CertificateDer<'_>]) -> Result<(), Refusal> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    let now = clock::wall_ms().div_euclid(1000);
     let expired = chain.iter().any(|der| Certificate::read(der).is_ok_and(|c| now > c.not_after));
     if expired {
         Err(Refusal::new(Reason::TlsExpired, "a certificate of the peer has expired"))
