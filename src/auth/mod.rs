@@ -157,7 +157,7 @@ impl Providers {
             "digest" => digest::valid(id),
             "ip" => ip::valid(id),
             "sasl" => names::valid_acl_id(id),
-            "x509" => valid_x500(id),
+            "x509" => x509::valid(id),
             _ => false,
         }
     }
@@ -217,11 +217,6 @@ fn ensemble(names: Option<&[String]>, auth: &[u8]) -> AuthOutcome {
         Reason::AuthRefused,
         format!("the client looks for the ensemble {said:?}"),
     ))
-}
-
-/// An X.500 name, shallowly: attribute=value pairs. The certificate work refines it.
-fn valid_x500(id: &str) -> bool {
-    id.is_empty() || id.split(',').all(|rdn| rdn.split_once('=').is_some_and(|(k, _)| !k.trim().is_empty()))
 }
 
 #[cfg(test)]
