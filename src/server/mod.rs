@@ -64,6 +64,7 @@ use crate::config::Settings;
 use crate::error::ExitCode;
 use crate::os::signal::{Ending, Signals};
 use crate::os::{notify, rlimit};
+use crate::tls::fips;
 
 /// Why a server did not start, or had to end.
 #[derive(Debug, Clone)]
@@ -87,6 +88,9 @@ impl Failure {
 /// It could not start, or its storage failed.
 pub fn run(settings: Settings) -> Result<(), Failure> {
     start::refuse(&settings)?;
+    if fips::FIPS {
+        info!("{}", fips::NOTE);
+    }
     warnings::protect(&settings);
     let system = |e: std::io::Error| Failure::new(ExitCode::Unexpected, format!("cannot start: {e}"));
     let open_files = rlimit::raise_open_files();

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::error::TlsError;
+use super::fips::FIPS;
 use super::hosts::server_name;
 use super::material::{Material, files};
 use super::peers::Servers;
@@ -115,6 +116,7 @@ fn configure(side: &TlsSide, prefix: &str, material: &Material) -> Result<Client
         Some(own) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))),
         None => builder.with_no_client_auth(),
     };
+    config.require_ems = FIPS;
     // A tool connects seldom, and a full handshake shows a certificate that was renewed.
     config.resumption = Resumption::disabled();
     Ok(config)

@@ -12,6 +12,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::error::TlsError;
+use super::fips::FIPS;
 use crate::config::settings::TlsSide;
 use crate::config::tls_names;
 
@@ -54,6 +55,11 @@ impl Engine {
             let what = format!("{prefix}ciphersuites has no suite that the enabled TLS versions can use");
             let cure = "list suites with AES GCM or ChaCha20 (TLS_AES_*, TLS_ECDHE_*), or drop the key";
             return Err(TlsError::config(what, cure));
+        }
+        if FIPS && !provider.fips() {
+            let what =
+                format!("{prefix}ciphersuites: not all of it is certified, and this is the FIPS build");
+            return Err(TlsError::config(what, "list suites with AES GCM, or drop the key"));
         }
         Ok(Engine { provider: Arc::new(provider), versions })
     }

@@ -7,9 +7,11 @@
 //! | [`engine`] | protocols and cipher suites by their Java names |
 //! | [`peers`], [`hosts`] | whom we trust, and for which hosts |
 //! | [`server`], [`client`] | accepting and connecting |
+//! | [`quorum`] | both between servers |
 //! | [`unify`] | ports that take TLS and plain connections |
 //! | [`certificate`], [`name`], [`der`] | what stands in certificates; names as Java prints them |
 //! | [`crl`], [`watch`] | revocation lists; files that changed |
+//! | [`fips`] | what the FIPS build refuses |
 //! | [`refusal`], [`error`] | why a peer is refused; why TLS cannot be set up |
 //!
 //! # Invariants
@@ -25,10 +27,12 @@ pub mod crl;
 pub mod der;
 pub mod engine;
 pub mod error;
+pub mod fips;
 pub mod hosts;
 pub mod material;
 pub mod name;
 pub mod peers;
+pub mod quorum;
 pub mod refusal;
 pub mod server;
 pub mod store;

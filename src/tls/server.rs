@@ -23,6 +23,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::certificate::Certificate;
 use super::error::TlsError;
+use super::fips::FIPS;
 use super::hosts::Hosts;
 use super::material::{Material, files};
 use super::peers::Clients;
@@ -266,6 +267,7 @@ fn configure(side: &TlsSide, role: &Role, material: &Material) -> Result<ServerC
     };
     let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(own));
     let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver);
+    config.require_ems = FIPS;
     config.session_storage = match role {
         Role::Client => ServerSessionMemoryCache::new(TLS_SESSIONS),
         Role::Quorum { .. } => Arc::new(NoServerSessionStorage {}),

@@ -9,5 +9,6 @@ mod support;
 mod clients;
 mod identities;
 mod pki;
+mod quorum;
 mod refused;
 mod rotate;

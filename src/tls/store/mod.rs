@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use super::certificate::Certificate;
 use super::error::TlsError;
+use super::fips::FIPS;
 use crate::config::Secret;
 use crate::config::settings::{Store, StoreKind};
 use crate::limits::{TLS_PASSWORD_BYTES, TLS_STORE_BYTES};
@@ -177,6 +178,12 @@ pub fn parse(kind: StoreKind, bytes: &[u8], password: &Secret) -> Result<Entries
             Err(BadStore::Unsupported(
                 "is a JCEKS store, which cannot be read here",
                 "convert it: keytool -importkeystore -srcstoretype JCEKS -deststoretype PKCS12",
+            ))
+        }
+        StoreKind::Jks | StoreKind::Pkcs12 if FIPS && bytes.starts_with(&jks::MAGIC) => {
+            Err(BadStore::Unsupported(
+                "is a JKS store, protected by SHA-1, which the FIPS build does not take",
+                "convert it: keytool -importkeystore -srcstoretype JKS -deststoretype PKCS12",
             ))
         }
         StoreKind::Jks | StoreKind::Pkcs12 if bytes.starts_with(&jks::MAGIC) => jks::parse(bytes, password),

@@ -15,6 +15,7 @@ use openssl::provider::Provider;
 use zeroize::Zeroizing;
 
 use super::super::der::{Der, Element, INTEGER, OCTET_STRING, SEQUENCE};
+use super::super::fips::FIPS;
 use super::{BadStore, Entries, KeyEntry, chain_from};
 use crate::config::Secret;
 use crate::limits::{TLS_DER_DEPTH, TLS_KEY_ITERATIONS, TLS_STORE_ENTRIES};
@@ -33,6 +34,10 @@ pub fn parse(bytes: &[u8], password: &Secret) -> Result<Entries, BadStore> {
     match store.parse2(password.reveal()) {
         Ok(parsed) => entries(parsed),
         Err(e) if is_password(&e) => Err(BadStore::Password),
+        Err(_) if FIPS => Err(BadStore::Unsupported(
+            "is encrypted with old algorithms, which the FIPS build does not take",
+            "write the store anew with keytool of Java 17 or `openssl pkcs12 -export`",
+        )),
         Err(_) if !legacy() => Err(BadStore::Unsupported(
             "is encrypted with old algorithms, and OpenSSL's legacy provider is not installed here",
             "install it (the package with legacy.so), or write the store anew with keytool of Java 17 or `openssl pkcs12 -export`",
