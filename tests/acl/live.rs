@@ -1,4 +1,4 @@
-//! Servers of either kind behind a socket, held against the model: Java first, as the control.
+//! Servers of either kind behind a socket, with real logins, held against the model: Java is the control.
 //!
 //! # Invariants
 //! * Before an answer counts as complete every session has answered a ping: what it was told came before.
@@ -195,4 +195,9 @@ fn against(kind: Kind) {
 fn java_decides_as_the_model_does() {
     need!("zookeeper-3.9.5", java::classpath(Kind::Java395));
     against(Kind::Java395);
+}
+
+#[test]
+fn oxkeeper_behind_a_socket_decides_as_the_model_does() {
+    against(Kind::Oxkeeper);
 }
