@@ -27,11 +27,13 @@ mod watching;
 mod writes;
 
 use crate::client::{Client, ClientError};
+use crate::kerberos::use_krb5_conf;
 use crate::limits::SHELL_SETTLE_MS;
 use answer::{Answer, Failure, Voice};
 use link::{Link, Watching};
 use startup::Startup;
 use std::future::Future;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -39,6 +41,11 @@ use std::time::Duration;
 const NOT_FOUND: i32 = 127;
 /// Exit code of a wrong invocation.
 const BAD_INVOCATION: i32 = 2;
+
+/// The flags of logins, which zkCli.sh does not have.
+const LOGIN_HELP: &str = "Login: --keytab FILE --principal NAME, --ccache NAME, --kerberos (the default ticket \
+                          cache) or --user NAME --password-file FILE; --server-principal NAME; or zkCli.sh's \
+                          -Djava.security.auth.login.config=FILE and the like";
 
 /// What a line means for the loop that read it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +80,14 @@ pub fn run(args: &[String]) -> i32 {
     }
     if startup.help {
         voice.say(&Answer::Line("usage", table::overview().trim_end_matches('\n').to_owned()));
+        voice.say(&Answer::Line("login", LOGIN_HELP.to_owned()));
         return 0;
+    }
+    // Before the first thread: the Kerberos library is told its krb5.conf by the environment alone.
+    let krb5_conf = startup.login.property("java.security.krb5.conf").map(Path::new);
+    if let Err(why) = krb5_conf.map_or(Ok(()), use_krb5_conf) {
+        Failure { message: why.to_string(), exit: BAD_INVOCATION, code: None }.tell(voice);
+        return BAD_INVOCATION;
     }
     if !voice.json {
         voice.say(&Answer::Line("connecting", format!("Connecting to {}", startup.server)));

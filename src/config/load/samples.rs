@@ -76,7 +76,9 @@ fn the_samples_mean_what_they_say() {
     let kerberos = load_sample("zoo.cfg.kerberos", &[]);
     let auth = &kerberos.settings.as_ref().unwrap().auth;
     assert_eq!(auth.auth_to_local, r"RULE:[2:$1@$0](.*@EXAMPLE\.COM)s/@.*// DEFAULT");
-    assert_eq!(kerberos.jaas.as_ref().unwrap().sections.len(), 3);
+    let sections = &kerberos.jaas.as_ref().unwrap().sections;
+    let names: Vec<_> = sections.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["Server", "QuorumServer", "QuorumLearner", "Client", "ClientTickets"]);
     let mrs = load_sample("zoo.cfg.mrs", &[]);
     let modules = &mrs.jaas.as_ref().unwrap().sections;
     let kerberos: Vec<_> = modules.iter().map(|s| s.modules[0].kerberos().unwrap()).collect();
