@@ -18,8 +18,10 @@ use crate::outcomes::{Outcome, Outcomes};
 use crate::support::dirs::Dir;
 use crate::support::{Kind, cache, java, ox, ports, process, skip};
 
-/// Settings of the harness's TLS port, which these tests do not use.
-const DROPPED: &str = "^(secureClientPort|ssl\\.|serverCnxnFactory)";
+/// Settings of the harness that tests without logins do not need: those of its TLS port, and the sasl scheme.
+const WITHOUT_LOGINS: &str = "^(secureClientPort|ssl\\.|authProvider|serverCnxnFactory)";
+/// What the tests of SASL do not need.
+const WITH_LOGINS: &str = "^(secureClientPort|ssl\\.|serverCnxnFactory)";
 
 /// The whole suite, in parts that run side by side; the last two are the same tests on other event loops.
 const PARTS: [&[&str]; 4] = [
@@ -55,16 +57,17 @@ const NEEDS_MORE: &str =
     "not TestSSLClient and not TestReconfig and not test_read_only and not update_host_list";
 
 struct Suite {
+    dropped: &'static str,
     python: PathBuf,
     source: PathBuf,
     classpath: String,
 }
 
 impl Suite {
-    fn find() -> Result<Self, String> {
+    fn find(dropped: &'static str) -> Result<Self, String> {
         let python = cache::kazoo_python()?;
         let source = cache::kazoo_source()?;
-        Ok(Self { python, source, classpath: java::classpath(Kind::Java395)? })
+        Ok(Self { dropped, python, source, classpath: java::classpath(Kind::Java395)? })
     }
 
     /// Runs some tests against a server of `kind`.
@@ -78,7 +81,7 @@ impl Suite {
         command.env("PATH", format!("{}:{path}", shim.display()));
         command.env("PYTHONPATH", &self.source).env("PYTHONDONTWRITEBYTECODE", "1").env("TMPDIR", dir.path());
         command.env("OXKEEPER_JAVA", which_java(&path)).env("OXKEEPER_PEER_CP", &self.classpath);
-        command.env("OXKEEPER_PEER_DROP", DROPPED);
+        command.env("OXKEEPER_PEER_DROP", self.dropped);
         if kind == Kind::Oxkeeper {
             command.env("OXKEEPER_PEER", ox::binary());
         }
@@ -134,7 +137,7 @@ const NOT_RUN: [(&str, &str); 2] = [
 
 #[test]
 fn kazoos_upstream_tests_pass_as_against_java() {
-    let suite = need!("kazoo's upstream tests", Suite::find());
+    let suite = need!("kazoo's upstream tests", Suite::find(WITHOUT_LOGINS));
     for (part, why) in NOT_RUN {
         skip::not_run(part, why);
     }
@@ -166,7 +169,7 @@ fn kazoos_upstream_tests_pass_as_against_java() {
 /// Python module that kazoo itself does not bring; the matrix of logins has them.
 #[test]
 fn kazoos_sasl_tests_pass_as_against_java() {
-    let suite = need!("kazoo's upstream tests of SASL", Suite::find());
+    let suite = need!("kazoo's upstream tests of SASL", Suite::find(WITH_LOGINS));
     skip::not_run("kazoo: TestSASLGSSAPIAuthentication", "it needs the Python module kerberos");
     let parts = [vec!["kazoo/tests/test_sasl.py".to_owned()]];
     let (control, ours) = suite.both(&parts, Duration::from_secs(200));
