@@ -228,6 +228,34 @@ def logins():
     add('keytab', b'', b'\5', b'\5\1' + one, b'\5\2', b'\5\2' + bytes(4) + one, b'\5\2' + one[:-1], b'\5\2\x7f\xff\xff\xff', b'\5\2\x80\0\0\0', b'\5\2' + hole * 9,
         b'-----BEGIN CERTIFICATE-----')
 
+def kdcanswers():
+    """Errors of KDCs, and tickets."""
+    def integer(n):
+        return tlv(2, n.to_bytes(max(1, (n.bit_length() + 8) // 8), 'big', signed=True))
+    def field(n, data):
+        return tlv(0xa0 | n, data)
+    text = lambda s: tlv(0x1b, s.encode())
+    time = tlv(0x18, b'20261120111121Z')
+    def error(code, enctypes, words, when=time):
+        info = tlv(0x30, *[tlv(0x30, field(0, integer(e))) for e in enctypes])
+        methods = tlv(0x30, tlv(0x30, field(1, integer(2)), field(2, tlv(4))), tlv(0x30, field(1, integer(19)), field(2, tlv(4, info))))
+        data = field(12, tlv(4, methods)) if enctypes else b''
+        return tlv(0x7e, tlv(0x30, field(0, integer(5)), field(1, integer(30)), field(4, when), field(5, integer(1)), field(6, integer(code)),
+                             field(9, text('R')), field(11, text(words)), data))
+    for code, enctypes, words in itertools.product((0, 6, 25, 68, -1), ((), (18,), (18, 17, 20), (17,) * 40), ('', 'NEEDED_PREAUTH')):
+        add('kdcanswer', error(code, enctypes, words))
+    def sealed(enctype, kvno, size):
+        return tlv(0x30, field(0, integer(enctype)), b'' if kvno is None else field(1, integer(kvno)), field(2, tlv(4, bytes(size))))
+    name = tlv(0x30, field(0, integer(1)), field(1, tlv(0x30, text('alice'))))
+    for kvno, enctype, size, padata in itertools.product((None, 1, 2 ** 32 - 1), (18, -128), (0, 60), (b'', field(2, tlv(0x30)))):
+        ticket = tlv(0x61, tlv(0x30, field(0, integer(5)), field(1, text('R')), field(2, name), field(3, sealed(enctype, kvno, size))))
+        add('kdcanswer', tlv(0x6b, tlv(0x30, field(0, integer(5)), field(1, integer(11)), padata, field(3, text('R')), field(4, name),
+                                       field(5, ticket), field(6, sealed(enctype, kvno, size)))))
+    good = error(25, (18,), 'x')
+    add('kdcanswer', b'', good[:-1], good + b'x', error(25, (18,), 'x', tlv(0x18, b'20261120111121+')), tlv(0x7e, tlv(0x30)), tlv(0x6b, tlv(0x30)),
+        b'\x7e\x80', b'\x7e\x84\xff\xff\xff\xff')
+
+
 def digest():
     """Challenges of servers, and answers to the challenge that the target gives: good ones and others."""
     md5 = lambda data: hashlib.md5(data).digest()
@@ -332,6 +360,7 @@ marks()
 texts()
 principals()
 logins()
+kdcanswers()
 digest()
 authpackets()
 stores()

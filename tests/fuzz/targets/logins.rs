@@ -38,6 +38,27 @@ pub mod keytab {
     }
 }
 
+/// What a KDC answers, as doctor reads it.
+pub mod kdcanswer {
+    use oxkeeper::kerberos::kdc::{Answer, read};
+
+    pub fn decode(data: &[u8]) -> bool {
+        read(data).is_some()
+    }
+
+    pub fn check(data: &[u8]) {
+        match read(data) {
+            Some(Answer::Error(error)) => {
+                assert!(error.code >= 0 && error.enctypes.len() <= 32);
+                // Bytes that are no UTF-8 take three each.
+                assert!(error.text.len() <= 3 * data.len());
+            }
+            Some(Answer::Reply(reply)) => assert_eq!(Some(Answer::Reply(reply)), read(data)),
+            None => {}
+        }
+    }
+}
+
 /// DIGEST-MD5: a token as the answer to our challenge, and as another server's challenge.
 pub mod digest {
     use oxkeeper::config::Secret;

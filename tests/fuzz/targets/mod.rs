@@ -69,6 +69,7 @@ targets! {
     texts::config 32 32 RESERVE;
     logins::aprequest 4 8 RESERVE;
     logins::keytab 16 16 RESERVE;
+    logins::kdcanswer 4 8 RESERVE;
     logins::digest 16 16 RESERVE;
     logins::authpacket 1 1 RESERVE;
     tls::subject 4 8 RESERVE;
