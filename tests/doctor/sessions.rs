@@ -76,7 +76,7 @@ fn sessions_that_outlive_their_tickets_and_sessions_without_a_login() {
     let lives = log_in(&long);
     until(&env, &look, "alice@ZK.TEST").healthy();
     drop(lives);
-    let short = realm.kinit_keytab("alice", &clients, &["-l", "5s", "-r", "5s"]).unwrap();
+    let short = realm.kinit_keytab("alice", &clients, &["-l", "10s", "-r", "10s"]).unwrap();
     let _outlives = log_in(&short);
     let told = until(&env, &look, "DOC_TICKET_ENDED");
     told.without("DOC_STRANGER").names("14", "DOC_TICKET_ENDED", "useKeyTab=true");

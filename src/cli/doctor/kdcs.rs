@@ -16,7 +16,7 @@ use crate::kerberos::kdc::{AES, Answer, Asked, Question, Transport, addresses, a
 use crate::os::clock;
 
 /// Longest wait for a name, a connection or an answer.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(3);
 /// Kerberos' port where krb5.conf names none.
 const PORT: u16 = 88;
 /// KDCs of a realm that are asked.
