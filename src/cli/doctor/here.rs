@@ -4,10 +4,13 @@
 //!
 //! * Which krb5.conf is read is decided as libkrb5 and Java decide it, and the reason is kept.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::codes::Doc;
+use super::kdcs::Kdc;
 use super::report::{Finding, Report};
 use crate::cli::configuration::ConfigArgs;
 use crate::config::jaas;
@@ -29,6 +32,8 @@ pub struct Here {
     pub krb5_paths: Vec<PathBuf>,
     /// Why these.
     pub krb5_why: String,
+    /// KDCs that were looked for, by realm: a dead one costs its time limit once.
+    pub found: RefCell<BTreeMap<String, Option<Kdc>>>,
     /// Why no server starts from the configuration.
     refused: Option<String>,
 }
@@ -47,7 +52,7 @@ impl Here {
         let settings = loaded.settings.unwrap_or_else(|| Settings { jaas, ..Settings::default() });
         let (krb5_paths, krb5_why) = choose(krb5_conf, settings.auth.krb5_conf.as_deref().map(PathBuf::from));
         let krb5 = Krb5Conf::read(&krb5_paths);
-        Here { config, settings, krb5, krb5_paths, krb5_why, refused }
+        Here { config, settings, krb5, krb5_paths, krb5_why, found: RefCell::default(), refused }
     }
 
     /// Makes libkrb5 read the same file; for the start of the process.

@@ -102,11 +102,7 @@ pub fn examine(here: &Here, realm: &str, report: &mut Report) -> Option<Kdc> {
         report.find(Finding::error(Doc::NoKdc, what).cure(cure));
         return None;
     }
-    let probes: Vec<Probe> = std::thread::scope(|scope| {
-        let running: Vec<_> =
-            named.into_iter().map(|named| scope.spawn(move || probe(named, realm))).collect();
-        running.into_iter().filter_map(|thread| thread.join().ok()).collect()
-    });
+    let probes = probes(named, realm, true);
     let alive: Vec<Kdc> = probes.iter().filter_map(alive).collect();
     for probe in &probes {
         tell(probe, !alive.is_empty(), here, realm, report);
@@ -118,7 +114,12 @@ pub fn examine(here: &Here, realm: &str, report: &mut Report) -> Option<Kdc> {
 
 /// A KDC that answers, without a word about the others.
 pub fn find(here: &Here, realm: &str) -> Option<Kdc> {
-    named(here, realm).into_iter().find_map(|named| alive(&probe_by(named, realm, false)))
+    if let Some(found) = here.found.borrow().get(realm) {
+        return *found;
+    }
+    let found = probes(named(here, realm), realm, false).iter().find_map(alive);
+    here.found.borrow_mut().insert(realm.to_owned(), found);
+    found
 }
 
 fn named(here: &Here, realm: &str) -> Vec<Named> {
@@ -142,11 +143,16 @@ fn split(text: &str) -> Option<Named> {
     Some(Named { host: host.to_owned(), port })
 }
 
-fn probe(named: Named, realm: &str) -> Probe {
-    probe_by(named, realm, true)
+/// Asks all at once.
+fn probes(named: Vec<Named>, realm: &str, udp: bool) -> Vec<Probe> {
+    std::thread::scope(|scope| {
+        let running: Vec<_> =
+            named.into_iter().map(|named| scope.spawn(move || probe(named, realm, udp))).collect();
+        running.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
 }
 
-fn probe_by(named: Named, realm: &str, udp: bool) -> Probe {
+fn probe(named: Named, realm: &str, udp: bool) -> Probe {
     let address = addresses(&named.host, named.port, LIMIT).map(|found| {
         // IPv4 first: KDCs seldom listen on both.
         found.iter().find(|a| a.is_ipv4()).or(found.first()).copied()
