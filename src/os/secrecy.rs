@@ -5,8 +5,8 @@
 //!
 //! * Protection that the system refuses is reported, never assumed.
 
+use std::any::Any;
 use std::os::unix::fs::MetadataExt as _;
-use std::panic::PanicHookInfo;
 use std::path::Path;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getuid, set_dumpable_behavior, setrlimit};
@@ -31,15 +31,14 @@ pub fn guard_panics(tell: bool) {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("without a name");
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let text = panic_text(info, tell);
+        let text = panic_text(info.payload(), tell);
         // The log may be what panicked: standard error is told as well.
         eprintln!("bug: the thread {name} panicked at {place}: {text}");
         error!("bug: the thread {name} panicked at {place}: {text}");
     }));
 }
 
-fn panic_text<'a>(info: &'a PanicHookInfo<'_>, tell: bool) -> &'a str {
-    let payload = info.payload();
+fn panic_text(payload: &(dyn Any + Send), tell: bool) -> &str {
     match (payload.downcast_ref::<&'static str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) if tell => text,
@@ -75,6 +74,16 @@ mod tests {
     use super::*;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_text_of_a_panic_is_told_only_where_it_can_hold_no_data() {
+        let formatted: Box<dyn Any + Send> = Box::new(format!("not a char boundary of `{}`", "hunter2"));
+        let literal: Box<dyn Any + Send> = Box::new("a literal");
+        assert_eq!(panic_text(&*literal, false), "a literal");
+        assert!(!panic_text(&*formatted, false).contains("hunter2"));
+        assert!(panic_text(&*formatted, true).contains("hunter2"));
+        assert!(panic_text(&7, true).contains("withheld"));
+    }
 
     #[test]
     fn a_file_that_others_may_read_is_told_with_its_cure() {

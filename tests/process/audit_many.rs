@@ -153,7 +153,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn operations() -> usize {
-    std::env::var("OXKEEPER_AUDIT_OPERATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(3000)
+    std::env::var("OXKEEPER_AUDIT_OPERATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000)
 }
 
 #[test]

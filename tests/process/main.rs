@@ -7,6 +7,7 @@
 mod audit;
 mod audit_many;
 mod audit_script;
+mod canary;
 mod clients;
 mod crash;
 mod lifecycle;
