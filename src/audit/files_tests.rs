@@ -81,7 +81,7 @@ fn a_line_that_a_crash_cut_stays_and_is_marked_wherever_it_was_cut() {
     for cut in before + 1..whole.len() {
         fs::write(&config.path, &whole[..cut]).expect("written");
         let _ = fs::remove_file(head_path(&config.path));
-        let report = verify(&[config.path.clone()]).expect("read");
+        let report = verify(std::slice::from_ref(&config.path)).expect("read");
         assert_eq!(
             report.findings.iter().map(|f| (f.line, &f.problem)).collect::<Vec<_>>(),
             [(4, &super::super::scan::Problem::Cut)]

@@ -196,7 +196,7 @@ fn every_operation_is_recorded_once_and_every_changed_byte_is_found() {
         assert_eq!(*found, wanted, "record {at}");
     }
     assert_eq!(ours.len(), expected.len());
-    let whole = verify(&[folder.clone()]).expect("read");
+    let whole = verify(std::slice::from_ref(&folder)).expect("read");
     assert_eq!(whole.findings, []);
     eprintln!("{done} operations, {} records in {} files", whole.records, whole.files);
     flips(&folder, &mut dice);
