@@ -103,6 +103,15 @@ mod tests {
         assert_eq!(names, table);
     }
 
+    #[cfg(feature = "fips")]
+    #[test]
+    fn the_fips_build_offers_nothing_that_is_not_certified() {
+        let engine = Engine::of(&side("", ""), "ssl.").unwrap();
+        assert!(engine.is_fips());
+        let names: Vec<String> = engine.provider.cipher_suites.iter().map(java_name).collect();
+        assert!(names.iter().all(|name| name.contains("_GCM_")), "{names:?}");
+    }
+
     #[test]
     fn what_is_listed_is_offered_in_that_order() {
         let both = Engine::of(&side("", ""), "ssl.").unwrap();

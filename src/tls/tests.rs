@@ -2,11 +2,14 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
     KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
+use rustls::HandshakeKind;
+use rustls::sign::SingleCertAndKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -304,6 +307,42 @@ async fn changed_files_are_taken_and_broken_ones_are_not() {
     assert_eq!(reason(meet_at(&server, &client, "localhost").await.1), Reason::TlsHost);
     assert!(meet_at(&server, &client, "new.example").await.1.is_ok());
     assert!(Path::new(&bench.path("server.pem")).exists());
+}
+
+/// A client that resumes, as Java's and kazoo's do.
+#[tokio::test]
+async fn sessions_are_resumed_with_their_identity_until_trust_is_exchanged() {
+    let bench = Bench::new();
+    let server = ServerTls::new(&bench.server(), Role::Client).unwrap().0;
+    let material = material::Material::load(&bench.client(), "ssl.").unwrap();
+    let own = SingleCertAndKey::from(material.own.clone().unwrap());
+    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&material.engine.provider))
+        .with_protocol_versions(&material.engine.versions)
+        .unwrap()
+        .with_root_certificates(Arc::clone(&material.roots))
+        .with_client_cert_resolver(Arc::new(own));
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let mut kinds = Vec::new();
+    for round in 0..3 {
+        if round == 2 {
+            server.reload().unwrap();
+        }
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let accept = async {
+            let (mut stream, identity) = server.accept(ours, from()).await.unwrap();
+            stream.write_all(b"x").await.unwrap();
+            stream.flush().await.unwrap();
+            assert_eq!(identity.unwrap().name, "CN=client");
+            stream.get_ref().1.handshake_kind().unwrap()
+        };
+        let connect = async {
+            let name = hosts::server_name("localhost").unwrap();
+            let mut stream = connector.connect(name, theirs).await.unwrap();
+            stream.read_exact(&mut [0]).await.unwrap(); // the ticket comes before it
+        };
+        kinds.push(tokio::join!(accept, connect).0);
+    }
+    assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Full]);
 }
 
 #[tokio::test]
