@@ -97,8 +97,8 @@ fn servers_for_other_hosts_are_refused_by_the_client() {
     pki.write("server.pem", &pki.ca.issue("server", 9, elsewhere));
     let (spec, port) = pki.spec("server.pem", "ca.pem");
     let _server = start(&spec);
-    let why = refused(&pki, "client.pem", port).to_string();
-    assert!(why.contains("TLS_HOST"), "{why}");
+    // A busy machine may not come to a handshake within the time of one session.
+    eventually("the reason", || refused(&pki, "client.pem", port).to_string().contains("TLS_HOST"));
 }
 
 #[test]
