@@ -112,7 +112,7 @@ mod tests {
         let sealed = String::from_utf8(sealed).unwrap();
         for (text, password) in [(format!("x\n{plain}y\n{pem}"), ""), (format!("{pem}{sealed}"), "pw")] {
             let entries = parse(text.as_bytes(), &Secret::new(password)).unwrap();
-            assert_eq!(entries.keys[0].chain, [der.clone()]);
+            assert_eq!(entries.keys[0].chain, std::slice::from_ref(&der));
             assert_eq!(*entries.keys[0].key, key.private_key_to_pkcs8().unwrap());
             assert!(!format!("{entries:?}").contains("key:"));
         }
