@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::site::{PROVIDER, start};
+use crate::site::{PROVIDER, logged, start};
 use crate::support::dirs::Dir;
 use crate::support::server::{Kind, Server, Spec};
 use crate::wire::Wire;
@@ -106,7 +106,7 @@ fn nobody_who_is_logged_in_is_lost_to_a_crowd_of_strangers() {
         sessions.lines().find_map(|l| l.strip_prefix("zk_global_sessions")).map(|n| n.trim().to_owned());
     let sessions: f64 = ours.and_then(|n| n.parse().ok()).expect("a number of sessions");
     assert!(sessions <= 65.0, "a stranger's session is not made beyond its places: {sessions}");
-    let log = server.log();
+    let log = logged(&server, "refused: ");
     let lines = log.lines().filter(|line| line.contains("refused: ")).count();
     assert!(lines > 0 && lines < 500, "{lines} lines of refusals");
 }

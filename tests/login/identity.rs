@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::need;
-use crate::site::{Site, start};
+use crate::site::{Site, logged, start};
 use crate::support::dirs::Dir;
 use crate::support::server::{Kind, Server, Spec};
 use crate::support::{java, process};
@@ -66,7 +66,7 @@ fn same_on_both(realm: &str, client: &str, adjust: fn(Spec) -> Spec, expected: &
     let got = transcript(&site, client, &ours);
     assert_eq!(got, control, "{}", ours.log());
     assert!(got.iter().any(|line| line.ends_with(expected)), "{expected} in {got:#?}");
-    assert!(ours.log().contains("logged in"), "{}", ours.log());
+    logged(&ours, "logged in");
 }
 
 #[test]

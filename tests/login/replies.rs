@@ -1,7 +1,7 @@
 //! Failure replies, byte for byte: the same frames to Java and to ours.
 
 use crate::need;
-use crate::site::{PROVIDER, Site, start};
+use crate::site::{PROVIDER, Site, logged, start};
 use crate::support::server::{Kind, Server, Spec};
 use crate::wire::Wire;
 use oxkeeper::jute::Reader;
@@ -103,7 +103,7 @@ fn a_refusal_is_one_line_with_code_cause_and_cure() {
     let site = need!("the log line of a refusal", Site::new("LINE.TEST", &[]));
     let server = start(Kind::Oxkeeper, &site.spec());
     token(&server, b"garbage");
-    let log = server.log();
+    let log = logged(&server, "KRB_BAD_TOKEN");
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("KRB_BAD_TOKEN")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     for part in ["refused: ", "session=0x", "peer=127.0.0.1:", "reason=\"KRB_BAD_TOKEN\""] {

@@ -1,6 +1,8 @@
 //! A realm with a server's keytab and a JAAS file, and servers of both kinds that use them.
 
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::support::kdc::Realm;
 use crate::support::server::{Kind, Server, Spec};
@@ -69,4 +71,17 @@ impl Site {
 /// Starts a server of `kind`.
 pub fn start(kind: Kind, spec: &Spec) -> Server {
     Server::start(kind, spec).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The server's log once `what` is in it: lines are written behind what clients see.
+pub fn logged(server: &Server, what: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let log = server.log();
+        if log.contains(what) {
+            return log;
+        }
+        assert!(Instant::now() < deadline, "{what} is not logged:\n{log}");
+        sleep(Duration::from_millis(20));
+    }
 }

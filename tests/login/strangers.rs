@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::need;
-use crate::site::{Site, start};
+use crate::site::{Site, logged, start};
 use crate::support::server::{Kind, Server};
 use crate::wire::Wire;
 use oxkeeper::proto::OpCode;
@@ -38,20 +38,20 @@ fn places_time_and_bytes_of_strangers_are_bounded() {
     let mut held: Vec<Wire> =
         (0..5).map(|_| Wire::connect(server.port(), 40_000).expect("a place")).collect();
     assert!(Wire::connect(server.port(), 10_000).is_err(), "the sixth finds none");
-    assert!(server.log().contains("AUTH_CAP"), "{}", server.log());
+    logged(&server, "AUTH_CAP");
 
     let mut loud = held.pop().expect("one of five");
     let head = [2100_i32.to_be_bytes(), 1_i32.to_be_bytes(), OpCode::Sasl.number().to_be_bytes()].concat();
     loud.send(&head).expect("sent");
     assert!(ends(loud.stream()), "a frame beyond its bytes is not awaited");
-    assert!(server.log().contains("AUTH_BUDGET"), "{}", server.log());
+    logged(&server, "AUTH_BUDGET");
 
     let begun = Instant::now();
     for mut quiet in held {
         assert!(ends(quiet.stream()), "whoever does not log in is closed");
     }
     assert!(begun.elapsed() < Duration::from_secs(40));
-    assert!(server.log().contains("AUTH_TIMEOUT"), "{}", server.log());
+    logged(&server, "AUTH_TIMEOUT");
     assert!(
         Wire::connect(server.port(), 10_000).is_err(),
         "sessions outlive their connections, and so do places"
