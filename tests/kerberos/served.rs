@@ -182,6 +182,30 @@ fn an_encryption_type_that_the_server_forbids_is_told() {
     assert!(log.contains("KRB_ENCTYPE") && log.contains("aes256-cts-hmac-sha1-96"), "{log}");
 }
 
+#[test]
+fn a_keytab_that_is_behind_turns_nobody_away_for_good() {
+    if !inside() {
+        return with_realm("served::a_keytab_that_is_behind_turns_nobody_away_for_good", true);
+    }
+    use_tickets(&given("ALICE"));
+    let server = start();
+    // The KDC has the new key already, the server's keytab gets it later.
+    let (keytab, ahead) = (given("KEYTAB"), given("REALM_DIR").join("ahead.keytab"));
+    crate::outage::new_key(&ahead);
+    crate::outage::fresh_ticket();
+    let closed =
+        log_in(server.port(), Wish::of(SERVICE)).err().expect("no login with a key that is not there yet");
+    assert_ne!(
+        closed.kind(),
+        io::ErrorKind::PermissionDenied,
+        "closed without a reply, not refused: {closed}"
+    );
+    assert!(server.log().contains("KRB_NO_KEY"), "{}", server.log());
+    std::fs::rename(&ahead, &keytab).expect("the keytab is replaced");
+    let (mut wire, _) = log_in(server.port(), Wish::of(SERVICE)).expect("a login, without a restart");
+    assert!(who_am_i(&mut wire).contains(&"sasl:alice@ZK.TEST".to_owned()));
+}
+
 /// Changes of the key under load.
 const BUMPS: usize = 20;
 
