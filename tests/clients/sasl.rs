@@ -263,7 +263,10 @@ fn verdict(outcome: &str) -> &str {
     if outcome.starts_with("refused") { "refused" } else { outcome }
 }
 
-fn clients() -> [(&'static str, fn(&Given, &BTreeMap<&str, Server>) -> Result<Outcomes, String>); 4] {
+/// Runs one client's column of the matrix.
+type Column = fn(&Given, &BTreeMap<&str, Server>) -> Result<Outcomes, String>;
+
+fn clients() -> [(&'static str, Column); 4] {
     [
         ("Java 3.8.6", |g, s| run_java(Kind::Java386, g, s)),
         ("Java 3.9.5", |g, s| run_java(Kind::Java395, g, s)),

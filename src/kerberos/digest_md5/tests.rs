@@ -251,7 +251,7 @@ proptest! {
         let harmless = String::from_utf8_lossy(&token).find("maxbuf").unwrap();
         prop_assume!(!(harmless..harmless + 13).contains(&at));
         // The case of directives' names and of the digest-uri's letters is free; the latter is hashed.
-        prop_assume!(token[at].to_ascii_lowercase() != (token[at] ^ change).to_ascii_lowercase());
+        prop_assume!(!token[at].eq_ignore_ascii_case(&(token[at] ^ change)));
         token[at] ^= change;
         let refused = server.step(Some(&token)).is_err();
         let text = String::from_utf8_lossy(&token).into_owned();
