@@ -65,12 +65,10 @@ impl Client {
         Ok(stream)
     }
 
-    /// One full handshake behind which the client waits for a ticket.
+    /// Full handshakes, all before the first ticket comes: a ticket serves once, and each hand needs one.
     pub fn prime(&self, addr: SocketAddr) -> io::Result<()> {
-        for _ in 0..HANDS * 2 {
-            self.ask(&mut self.open(addr)?)?;
-        }
-        Ok(())
+        let opened: io::Result<Vec<Stream>> = (0..HANDS * 2).map(|_| self.open(addr)).collect();
+        opened?.iter_mut().try_for_each(|stream| self.ask(stream))
     }
 
     /// A handshake and the shortest of questions, behind which tickets have come.
