@@ -80,7 +80,7 @@ impl Observer {
         info!(
             %session, %peer, mechanism = login.mechanism.name(), principal, id = login.id, "logged in"
         );
-        if login.mechanism == Mechanism::DigestMd5 && !conn.secure && logins.bare_digest() {
+        if login.mechanism == Mechanism::DigestMd5 && !conn.encrypted() && logins.bare_digest() {
             warn!(%peer, "logins by DIGEST-MD5 without TLS: whoever listens can try passwords; use Kerberos or TLS");
         }
     }
