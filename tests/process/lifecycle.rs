@@ -82,7 +82,7 @@ fn configurations_that_cannot_be_served_end_with_two() {
     for (lines, word) in [
         (ensemble, "ensembles are not served"),
         ("tickTime=no\n", "tickTime"),
-        ("secureClientPort=0\n", "secureClientPort"),
+        ("secureClientPort=0\n", "ssl.keyStore.location: not set"),
     ] {
         let (code, log) = refused(&zoo_cfg(home.path(), lines));
         assert_eq!(code, Some(2), "{log}");
