@@ -85,8 +85,8 @@ pub const ROWS: &[Row] = &[
     other("snap-calm", "the same, over p99 between them", "times", Judge::Absolute(2.0), Group::Tree),
     other("grown", "RSS per znode, created live", "bytes", Judge::Absolute(280.0), Group::Grown),
     secure("krb-login", "Kerberos login, connect to close", 1.0 / 2.0),
-    secure("tls-full", "full TLS handshake", 1.0 / 2.0),
-    secure("tls-resumed", "resumed TLS handshake", 1.0 / 3.0),
+    secure("tls-full", "full TLS 1.3 handshake", 1.0 / 2.0),
+    secure("tls-resumed", "TLS 1.3 handshake of a resuming client", 1.0 / 3.0),
     secure("tls-get", "get 1 KiB through TLS, pipelined", 1.0 / 4.0),
 ];
 

@@ -72,7 +72,7 @@ impl Place {
              serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n\
              authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n\
              ssl.keyStore.location={}\nssl.keyStore.type=PEM\nssl.trustStore.location={}\n\
-             ssl.trustStore.type=PEM\nssl.clientAuth=none\n\
+             ssl.trustStore.type=PEM\nssl.clientAuth=none\nssl.enabledProtocols=TLSv1.3,TLSv1.2\n\
              java.security.auth.login.config={}\njava.security.krb5.conf={}\n",
             store.display(),
             self.certificate.display(),

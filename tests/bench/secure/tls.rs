@@ -72,10 +72,11 @@ impl Client {
     }
 
     /// A handshake and the shortest of questions, behind which tickets have come.
-    pub fn handshake(&self, addr: SocketAddr) -> io::Result<()> {
+    /// Where `demanded`, it has to be what the client was made for.
+    pub fn handshake(&self, addr: SocketAddr, demanded: bool) -> io::Result<()> {
         let mut stream = self.open(addr)?;
         let resumed = stream.conn.handshake_kind() == Some(HandshakeKind::Resumed);
-        if resumed != self.resumes {
+        if demanded && resumed != self.resumes {
             let what = if resumed { "resumed" } else { "did not resume" };
             return Err(io::Error::other(format!("a handshake {what}")));
         }
@@ -86,7 +87,15 @@ impl Client {
         stream.write_all(b"ruok")?;
         let mut answer = [0; 4];
         stream.read_exact(&mut answer)?;
-        if answer == *b"imok" { Ok(()) } else { Err(io::Error::other("ruok was not answered")) }
+        if answer != *b"imok" {
+            return Err(io::Error::other("ruok was not answered"));
+        }
+        // Java forgets the session of a connection that ends without this.
+        stream.conn.send_close_notify();
+        while stream.conn.wants_write() {
+            stream.conn.write_tls(&mut stream.sock)?;
+        }
+        Ok(())
     }
 }
 
