@@ -76,7 +76,7 @@ pub const ROWS: &[Row] = &[
     cpu("fanout", "watch fan-out, 1,000 watchers, per event", 0.3),
     cpu("fanout-burst", "the same, 10 sets at once, per event", 0.3),
     cpu("churn", "connect and close", 0.4),
-    other("get-open", "get 1 KiB at 5,000/s, p99.9", "µs", Judge::Ratio(1.0 / 3.0), Group::Main),
+    other("get-open", "get 1 KiB at 5,000/s, p99.9 of a second", "µs", Judge::Ratio(1.0 / 3.0), Group::Main),
     other("set-open", "set 100 B at 500/s, p99", "µs", Judge::Ratio(1.0 / 2.0), Group::Main),
     other("idle", "RSS per idle session", "bytes", Judge::Absolute(8192.0), Group::Idle),
     other("start", "start from a snapshot of the large tree", "s", Judge::Ratio(1.0 / 6.0), Group::Tree),
