@@ -1,7 +1,13 @@
-//! Quorum and election wire: the login in front of it; the rest is filled by the ensemble work.
+//! Quorum and election wire: what members say to each other, and the login in front of it.
 //!
 //! # Invariants
 //!
 //! * Every decoder is total and bounded.
+//! * What Java sends is read; what is written Java reads (3.5 to 3.9).
 
 pub mod auth_packet;
+mod notification;
+mod packet;
+
+pub use notification::{Notification, PeerState};
+pub use packet::{Forwarded, LearnerInfo, Packet, PacketKind, Revalidation, Touch};

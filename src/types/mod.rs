@@ -20,7 +20,7 @@ pub mod version;
 pub mod zxid;
 
 pub use acl::{Acl, Id, perms};
-pub use ids::{ConnId, SessionId};
+pub use ids::{ConnId, LinkId, ServerId, SessionId};
 pub use mode::{CreateMode, Owner};
 pub use stat::{Stat, StatPersisted};
 pub use time::{Instant, Now};

@@ -1,1 +1,15 @@
-//! Atomic broadcast (filled by the ensemble work).
+//! Atomic broadcast as ZooKeeper speaks it: election, discovery, synchronisation, broadcast.
+//!
+//! Pure: packets, proofs and time come in, packets and wishes go out. Whoever drives it (the
+//! replica) carries wishes to disk and node and brings the proofs back.
+//!
+//! # Invariants
+//!
+//! * No vote, ACKEPOCH, ACK or ACK of NEWLEADER leaves without the [`Durable`] of what it promises.
+//! * Wishes to the disk are carried out in the order in which they were made: an epoch is
+//!   written after the history that belongs to it.
+//! * A proposal is contiguous with what was before it, or the link ends.
+
+mod types;
+
+pub use types::{Promises, Proposal, Vote};
