@@ -5,9 +5,9 @@
 //! * Nothing but the seed decides; time moves only when the world says so.
 //! * Entries handed to the log complete later or never: a crash may come in between.
 
-use crate::check::{self, Answer};
-use crate::client::Client;
-use crate::history::{History, dump};
+use super::check::{self, Answer};
+use super::client::Client;
+use super::history::{History, dump};
 use oxkeeper::config::Settings;
 use oxkeeper::disk::Durable;
 use oxkeeper::disk::mem::MemDisk;

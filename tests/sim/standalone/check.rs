@@ -4,8 +4,8 @@
 //!
 //! * Answers are checked in the order of their zxids, against the reference at that zxid.
 
-use crate::client::{Client, Sent};
-use crate::history::History;
+use super::client::{Client, Sent};
+use super::history::History;
 use oxkeeper::error::Code;
 use oxkeeper::jute::Reader;
 use oxkeeper::jute::records::read_stat;
