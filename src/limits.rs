@@ -4,6 +4,10 @@
 //!
 //! * A decoder consults its bound before it allocates.
 
+mod peer;
+
+pub use peer::*;
+
 /// Default of `jute.maxbuffer`: the largest client frame body and the largest reply
 /// that our own client accepts, bytes. Past it the connection is closed.
 pub const DEFAULT_JUTE_MAX_BUFFER: usize = 0xf_ffff;

@@ -1,9 +1,12 @@
-//! Packets between a leader and its learners (`QuorumPacket`).
+//! Packets between a leader and its learners (`QuorumPacket`), and what is in them.
+//!
+//! Types alone; [`super::codec`] and [`super::payload`] know their bytes.
 //!
 //! # Invariants
 //!
 //! * The numbers of kinds are the wire's.
 
+use super::BadPacket;
 use crate::types::{Id, ServerId, SessionId, Zxid};
 use bytes::Bytes;
 
@@ -50,6 +53,42 @@ pub enum PacketKind {
     InformAndActivate = 19,
 }
 
+impl PacketKind {
+    /// Every kind, by number.
+    pub const ALL: [PacketKind; 19] = [
+        PacketKind::Request,
+        PacketKind::Proposal,
+        PacketKind::Ack,
+        PacketKind::Commit,
+        PacketKind::Ping,
+        PacketKind::Revalidate,
+        PacketKind::Sync,
+        PacketKind::Inform,
+        PacketKind::CommitAndActivate,
+        PacketKind::NewLeader,
+        PacketKind::FollowerInfo,
+        PacketKind::UpToDate,
+        PacketKind::Diff,
+        PacketKind::Trunc,
+        PacketKind::Snap,
+        PacketKind::ObserverInfo,
+        PacketKind::LeaderInfo,
+        PacketKind::AckEpoch,
+        PacketKind::InformAndActivate,
+    ];
+
+    /// Its number on the wire.
+    pub const fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The kind of a number.
+    pub fn from_number(number: i32) -> Option<PacketKind> {
+        let at = usize::try_from(number).ok()?.checked_sub(1)?;
+        PacketKind::ALL.get(at).copied()
+    }
+}
+
 /// A packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packet {
@@ -72,6 +111,15 @@ impl Packet {
     /// A packet with payload.
     pub const fn with(kind: PacketKind, zxid: Zxid, data: Bytes) -> Packet {
         Packet { kind, zxid, data: Some(data), auth: Vec::new() }
+    }
+
+    /// Its payload.
+    ///
+    /// # Errors
+    ///
+    /// It has none although its kind needs one.
+    pub fn payload(&self) -> Result<&Bytes, BadPacket> {
+        self.data.as_ref().ok_or(BadPacket::Form("a packet without the payload of its kind"))
     }
 }
 
@@ -106,6 +154,15 @@ pub struct Touch {
     pub session: SessionId,
     /// Its time-out, ms.
     pub timeout: i32,
+}
+
+/// A committed reconfiguration for an observer: payload of [`PacketKind::InformAndActivate`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Activation {
+    /// Who is to lead from here on.
+    pub leader: ServerId,
+    /// The transaction, as a proposal's payload.
+    pub txn: Bytes,
 }
 
 /// The leader's word on a session: payload of its [`PacketKind::Revalidate`].

@@ -288,6 +288,62 @@ def authpackets():
     add('authpacket', b'', bytes(8), struct.pack('>Q', magic), *[struct.pack('>Qii', magic, 0, n) for n in (-2, 1, 1 << 20, 0x7fffffff)])
 
 
+def members_talk():
+    """Packets between leader and learners, notifications, first messages and configurations of election connections."""
+    text = lambda s: struct.pack('>i', len(s)) + s
+    def packet(kind, zxid=-1, data=None, auth=None):
+        body = struct.pack('>iq', kind, zxid) + (struct.pack('>i', -1) if data is None else text(data))
+        ids = b'' if not auth else b''.join(text(a) + text(b) for a, b in auth)
+        return body + struct.pack('>i', -1 if auth is None else len(auth)) + ids
+    touches = struct.pack('>qiqi', 0x1000000000001, 4000, 0x2000000000007, 30000)
+    txn = struct.pack('>qiqqi', 5, 1, 0x100000001, 1700000000000, 2) + text(b'/gone')
+    payloads = {1: struct.pack('>qii', 5, 2, 2) + text(b'/gone') + struct.pack('>i', -1), 2: txn, 3: None, 4: None, 5: touches,
+                6: touches[:12], 7: None, 8: txn, 9: struct.pack('>q', 2), 10: b'server.1=a:1:2:participant\nversion=0',
+                11: struct.pack('>qiq', 2, 0x10000, 0), 12: None, 13: None, 14: None, 15: None, 16: struct.pack('>q', 4),
+                17: struct.pack('>i', 0x10000), 18: struct.pack('>i', -1), 19: struct.pack('>q', 2) + txn}
+    whole = [packet(kind, kind << 32, data) for kind, data in payloads.items()]
+    for size, one in zip(itertools.cycle((1, 3, 20, 255)), whole):
+        add('packet', bytes([size]) + one, bytes([size]) + one + one[:17], bytes([size]) + one[:-1])
+    auth = [(b'ip', b'127.0.0.1'), (b'digest', b'bob:x=')]
+    request = packet(1, -1, payloads[1], auth)
+    add('packet', b'\x07' + request, b'\x07' + b''.join(whole), b'\x09' + request + whole[2], b'\x01' + packet(1, 0, b'', []),
+        b'\x05' + packet(0), b'\x05' + packet(20), b'\x05' + packet(-1), b'\x05GET / HTTP/1.1\r\n\r\n', b'', b'\x05',
+        *[b'\x05' + struct.pack('>iqi', 3, 0, n) for n in (-2, 301, 0x7fffffff, -0x80000000)],
+        *[b'\x05' + struct.pack('>iqii', 3, 0, -1, n) for n in (-2, 5000, 0x7fffffff)],
+        *[b'\x05' + struct.pack('>iqiii', 3, 0, -1, 1, n) for n in (-2, 1 << 21, 0x7fffffff)],
+        b'\x05' + struct.pack('>iqiiii', 3, 0, -1, 1, -1, -1), b'\x05' + packet(2, 1, bytes(300)), b'\x05' + packet(2, 1, bytes(301)))
+    for data in payloads.values():
+        if data:
+            add('payload', data, data[:-1], data[:8], data * 2, data[:12], data + b'\0')
+    for n in range(24):
+        add('payload', struct.pack('>qi', n, n * 1000) * n, bytes(n))
+    configs = ['server.1=a:1:2:participant\nversion=0', 'server.1=zk1:2888:3888:participant;0.0.0.0:2181\nserver.2=[::1]:2888:3888:observer\nversion=10000000f',
+               'server.1=a:1:2|b:3:4:participant\nversion=1', '', 'version=0', 'server.1=a:1:1', 'no configuration \u00e9']
+    votes = [(0, 1, 0x100000007, 3, 1), (2, 3, 0x500000000, 9, 6), (1, -1 << 63, -1 << 63, -1 << 63, -1 << 63), (3, 255, -1, 0, -1), (4, 1, 1, 1, 1)]
+    for (state, leader, zxid, round_, epoch), config in itertools.product(votes, configs):
+        head = struct.pack('>iqqq', state, leader, zxid, round_)
+        full = head + struct.pack('>qi', epoch, 2) + text(config.encode())
+        add('notification', full, head, head + struct.pack('>qi', epoch, 1))
+        if config == configs[0]:
+            add('notification', full[:-1], full[:41], full[:44], full + b'more', full[:35], full[:27], head + struct.pack('>qii', epoch, 2, -1),
+                head + struct.pack('>qii', epoch, 3, 0), head + struct.pack('>qii', epoch, 2, 0x7fffffff))
+    addresses = ['h:3888', '127.0.0.1:3888', '[::1]:3888', 'a:1|b:2', 'a:1|[fe80::1]:2|c:3', '0.0.0.0:3888', '[::]:1|h:2', 'h', ':1', 'h:', 'h:70000', 'h:1:2',
+                 '[::1', '[::1]1', 'h:1|', 'a b:1', 'h' * 2044 + ':1', 'h' * 2047 + ':1', '\u00e9:1', '|' * 30]
+    for version, address in itertools.product((-65536, -65535), addresses):
+        data = struct.pack('>qq', version, 3) + text(address.encode())
+        add('initial', data, data + struct.pack('>i', 40))
+    first = struct.pack('>qq', -65536, 3)
+    add('initial', b'', bytes(7), struct.pack('>q', 0), struct.pack('>q', 3), struct.pack('>q', 0x7fffffffffffffff), struct.pack('>q', -1), struct.pack('>q', -65534),
+        first, *[first + struct.pack('>i', n) for n in (0, -1, 2048, 2049, 0x7fffffff)], b'GET / HT', b'\x16\x03\x01\x02\0\x01\0\x01', first + text(b'\xff:1'))
+    lines = ['server.1=a:1:2:participant', 'server.2=[fe80::1]:2888:3888:observer;[::]:2181', 'server.20=b:1:2', 'group.1=1:20', 'group.2=1', 'weight.1=0', 'version=1f',
+             'version=x', 'server.x=a:1:2', 'dynamic=1']
+    for n in (1, 2, 3):
+        for some in itertools.combinations(lines, n):
+            if n < 3 or (len(some[0]) + len(some[1]) * len(some[2])) % 3 == 0:
+                add('configtext', '\n'.join(some))
+    add('configtext', *configs, 'server.1=a:1:2\\u00', '\n'.join(f'server.{n}=h{n}:1:2:participant' for n in range(99)) + '\nversion=ffffffffffffffff')
+
+
 def stores():
     """Names, key stores of keytool's format, and what openssl writes: new keys at each run, so run once."""
     import base64, subprocess, tempfile
@@ -363,6 +419,7 @@ logins()
 kdcanswers()
 digest()
 authpackets()
+members_talk()
 stores()
 for folder in sorted((HERE / 'corpus').iterdir()):
     files = list(folder.iterdir())

@@ -6,6 +6,7 @@
 
 mod disk;
 mod logins;
+mod peers;
 mod texts;
 mod tls;
 mod wire;
@@ -72,6 +73,10 @@ targets! {
     logins::kdcanswer 4 8 RESERVE;
     logins::digest 16 16 RESERVE;
     logins::authpacket 1 1 RESERVE;
+    peers::packet 1 16 RESERVE;
+    peers::payload 2 4 RESERVE;
+    peers::notification 4 4 RESERVE;
+    peers::initial 4 32 RESERVE;
     tls::subject 4 8 RESERVE;
     tls::jks 8 8 RESERVE;
     tls::pkcs12 8 8 RESERVE;
