@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("zab", &["peer", "txn", "disk"]),
     ("replica", &["zab", "tree", "watch", "session", "auth", "proto", "txn", "jute", "disk"]),
     ("storage", &["disk", "txn", "jute"]),
-    ("driver", &["replica", "storage", "tree", "disk", "txn"]),
+    ("driver", &["replica", "storage", "tree", "disk", "txn", "zab", "peer", "jute"]),
     ("os", &["disk"]),
     ("tls", &["os", "auth"]),
     ("kerberos", &["os", "auth", "peer", "jute"]),
@@ -43,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "server",
         &[
             "net", "tls", "kerberos", "os", "admin", "metrics", "audit", "driver", "replica", "storage",
-            "tree", "session", "watch", "txn", "disk", "proto", "auth",
+            "tree", "session", "watch", "txn", "disk", "proto", "auth", "zab", "peer",
         ],
     ),
     (

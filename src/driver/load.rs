@@ -4,17 +4,19 @@
 //!
 //! * The state is what the storage says is durable, nothing else.
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Durable};
 use crate::replica::{DigestDifference, Rebuild, Recovered};
 use crate::storage::ZxidDigest;
 use crate::storage::names::SnapshotFile;
 use crate::storage::{
-    Dirs, Fresh, Loader, Notice, Result, Rules, SnapshotInfo, SnapshotVisitor, Storage, recover,
+    Dirs, Epochs, Fresh, Loader, Notice, Result, Rules, SnapshotInfo, SnapshotVisitor, Storage, recover,
 };
 use crate::tree::TreeConfig;
 use crate::txn::snapshot::{SnapshotHead, SnapshotNode};
 use crate::txn::{DIGEST_VERSION, Record};
 use crate::types::Zxid;
+use crate::zab::{Promises, Proposal};
+use std::collections::VecDeque;
 
 /// What a start found.
 pub struct Start<D: Disk> {
@@ -34,53 +36,116 @@ pub struct Start<D: Disk> {
     pub differences: Vec<DigestDifference>,
 }
 
-struct Load(Rebuild);
+/// What the start of a member found.
+pub struct MemberFiles<D: Disk> {
+    /// The database and its storage.
+    pub start: Start<D>,
+    /// Goes on behind the promises.
+    pub epochs: Epochs<D>,
+    /// What this member holds durably.
+    pub promises: Promises,
+    /// The last transactions of the log behind the snapshot, oldest first.
+    pub window: Vec<Proposal>,
+}
+
+/// Rebuilds the state, and keeps the last few transactions as they came.
+pub(super) struct Load {
+    rebuild: Rebuild,
+    window: VecDeque<Record>,
+    /// So many at most.
+    keep: usize,
+}
+
+impl Load {
+    pub(super) fn new(tree: TreeConfig, keep: usize) -> Load {
+        Load { rebuild: Rebuild::new(tree), window: VecDeque::new(), keep }
+    }
+
+    pub(super) fn finish(self) -> (Recovered, Vec<Proposal>) {
+        let proposal = |r: &Record| Proposal { zxid: r.header.zxid, bytes: r.to_bytes().into() };
+        (self.rebuild.finish(), self.window.iter().map(proposal).collect())
+    }
+}
 
 impl SnapshotVisitor for Load {
     fn head(&mut self, head: SnapshotHead) -> std::result::Result<(), String> {
-        self.0.head(head);
+        self.rebuild.head(head);
         Ok(())
     }
 
     fn node(&mut self, node: &SnapshotNode<'_>) -> std::result::Result<(), String> {
-        self.0.node(node)
+        self.rebuild.node(node)
     }
 }
 
 impl Loader for Load {
     fn begin(&mut self, _: &SnapshotFile) {
-        self.0.begin_snapshot();
+        self.rebuild.begin_snapshot();
+        self.window.clear();
     }
 
     fn loaded(&mut self, info: &SnapshotInfo) -> std::result::Result<(), String> {
         let trailer = info.digest.map(|d| (d.zxid, d.version, d.digest));
-        self.0.end_snapshot(info.zxid, trailer)
+        self.rebuild.end_snapshot(info.zxid, trailer)
     }
 
     fn fresh(&mut self) -> Fresh {
-        let (head, nodes, digest) = self.0.fresh();
+        let (head, nodes, digest) = self.rebuild.fresh();
         // Before the first transaction the trailer says nothing, as in Java.
         let digest = digest.map(|_| ZxidDigest { zxid: Zxid::ZERO, version: DIGEST_VERSION, digest: 0 });
         Fresh { head, nodes, digest }
     }
 
     fn txn(&mut self, record: Record) -> std::result::Result<(), String> {
-        self.0.apply(&record)
+        self.rebuild.apply(&record)?;
+        if self.keep > 0 {
+            if self.window.len() == self.keep {
+                self.window.pop_front();
+            }
+            self.window.push_back(record);
+        }
+        Ok(())
     }
 }
 
 /// Recovers the state from `dirs`.
 pub fn start<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, tree: TreeConfig) -> Result<Start<D>> {
-    let mut load = Load(Rebuild::new(tree));
+    begin(disk, dirs, rules, Load::new(tree, 0)).map(|begun| begun.start)
+}
+
+/// Recovers the state of a member from `dirs`, with what it has promised and its last transactions,
+/// `window` at most.
+pub fn start_member<D: Disk>(
+    disk: &D,
+    dirs: &Dirs,
+    rules: &Rules,
+    tree: TreeConfig,
+    window: usize,
+) -> Result<MemberFiles<D>> {
+    let Begun { start, last, window } = begin(disk, dirs, rules, Load::new(tree, window))?;
+    let epochs = Epochs::load(disk, dirs, start.last)?;
+    let (current, accepted) = epochs.promised();
+    Ok(MemberFiles { start, epochs, promises: Promises { last, current, accepted }, window })
+}
+
+struct Begun<D: Disk> {
+    start: Start<D>,
+    last: Durable<Zxid>,
+    window: Vec<Proposal>,
+}
+
+fn begin<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, mut load: Load) -> Result<Begun<D>> {
     let found = recover(disk, dirs, rules, &mut load)?;
-    let differences = load.0.differences().to_vec();
-    Ok(Start {
-        recovered: load.0.finish(),
+    let differences = load.rebuild.differences().to_vec();
+    let (recovered, window) = load.finish();
+    let start = Start {
+        recovered,
         storage: found.storage,
         last: found.last,
         snapshot: found.snapshot,
         replayed: found.replayed,
         notices: found.notices,
         differences,
-    })
+    };
+    Ok(Begun { start, last: found.durable, window })
 }

@@ -4,7 +4,9 @@
 //!
 //! * The tree's point in time is let go whatever happens, also when the job is dropped.
 //! * A state whose last transaction is Z becomes the file of Z, digest and trailer included.
+//! * A state that a leader has replaced meanwhile becomes no file.
 
+use super::branch::Branch;
 use crate::disk::{Disk, Durable};
 use crate::replica::{Shared, SnapshotTask};
 use crate::storage::{Result, Rules, SnapshotFile, SnapshotWriter, StorageError, ZxidDigest};
@@ -16,6 +18,8 @@ use std::sync::Arc;
 /// A snapshot under way.
 pub struct SnapshotJob<D: Disk> {
     shared: Arc<Shared>,
+    branch: Branch,
+    number: u64,
     task: Option<SnapshotTask>,
     writer: Option<SnapshotWriter<D>>,
     zxid: Zxid,
@@ -26,7 +30,14 @@ pub struct SnapshotJob<D: Disk> {
 
 impl<D: Disk> SnapshotJob<D> {
     /// Fixes the point in time and begins the file in `dir`, the `version-2` folder.
-    pub fn begin(shared: &Arc<Shared>, disk: &D, dir: &Path, rules: &Rules) -> Result<SnapshotJob<D>> {
+    pub fn begin(
+        shared: &Arc<Shared>,
+        disk: &D,
+        dir: &Path,
+        rules: &Rules,
+        branch: &Branch,
+    ) -> Result<SnapshotJob<D>> {
+        let Some(number) = branch.number() else { return Err(replaced()) };
         let task = shared.begin_snapshot();
         let mut head = Vec::new();
         task.encode_head(&mut head);
@@ -38,8 +49,9 @@ impl<D: Disk> SnapshotJob<D> {
         let last_zxid = rules.serialize_last_zxid.then_some(zxid);
         match SnapshotWriter::begin(disk, dir, zxid, &head, rules.compression) {
             Ok(writer) => {
-                let (shared, task, writer, buffer) = (shared.clone(), Some(task), Some(writer), Vec::new());
-                Ok(SnapshotJob { shared, task, writer, zxid, digest, last_zxid, buffer })
+                let (shared, branch, buffer) = (shared.clone(), branch.clone(), Vec::new());
+                let (task, writer) = (Some(task), Some(writer));
+                Ok(SnapshotJob { shared, branch, number, task, writer, zxid, digest, last_zxid, buffer })
             }
             Err(e) => {
                 shared.end_snapshot(task);
@@ -71,6 +83,8 @@ impl<D: Disk> SnapshotJob<D> {
     pub fn finish(mut self) -> Result<Durable<SnapshotFile>> {
         let complete = self.task.as_ref().is_some_and(SnapshotTask::is_complete);
         self.let_go();
+        let branch = self.branch.clone();
+        let Some(_same) = branch.hold_if(self.number) else { return Err(replaced()) };
         match self.writer.take().filter(|_| complete) {
             Some(writer) => writer.finish(self.digest, self.last_zxid),
             None => Err(StorageError::bug("a snapshot is to be sealed before its last znode")),
@@ -82,6 +96,10 @@ impl<D: Disk> SnapshotJob<D> {
             self.shared.end_snapshot(task);
         }
     }
+}
+
+fn replaced() -> StorageError {
+    StorageError::unavailable("the history of which a snapshot was begun is replaced by the leader's")
 }
 
 impl<D: Disk> Drop for SnapshotJob<D> {

@@ -7,13 +7,14 @@
 
 use super::policy::SnapshotPolicy;
 use crate::disk::{Disk, Durable};
-use crate::replica::{Append, StorageState};
+use crate::replica::StorageState;
 use crate::storage::log::write::LogEntry;
 use crate::storage::{Health, Notice, Storage, StorageError};
 use crate::types::Zxid;
+use crate::zab::Proposal;
 use std::collections::VecDeque;
 
-impl LogEntry for Append {
+impl LogEntry for Proposal {
     fn zxid(&self) -> Zxid {
         self.zxid
     }
@@ -42,7 +43,7 @@ pub struct Completion {
 pub struct Worker<D: Disk> {
     storage: Storage<D>,
     policy: SnapshotPolicy,
-    waiting: VecDeque<Append>,
+    waiting: VecDeque<Proposal>,
     failure: Option<StorageError>,
 }
 
@@ -53,7 +54,7 @@ impl<D: Disk> Worker<D> {
     }
 
     /// Appends `batch` behind what still waits, and empties it.
-    pub fn append(&mut self, batch: &mut Vec<Append>) -> Completion {
+    pub fn append(&mut self, batch: &mut Vec<Proposal>) -> Completion {
         self.waiting.extend(batch.drain(..));
         let (mut durable, mut written, mut snapshot_due) = (None, (0, 0), false);
         while !self.waiting.is_empty() && self.failure.is_none() {
@@ -110,7 +111,26 @@ impl<D: Disk> Worker<D> {
         &self.storage
     }
 
-    fn state(&self) -> StorageState {
+    pub(super) fn storage_mut(&mut self) -> &mut Storage<D> {
+        &mut self.storage
+    }
+
+    /// Do entries wait for room?
+    pub(super) fn is_stalled(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Gives up the entries that wait for room.
+    pub(super) fn drop_waiting(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Something else than an append failed: nothing is promised any more.
+    pub(super) fn fail(&mut self, e: StorageError) {
+        self.failure.get_or_insert(e);
+    }
+
+    pub(super) fn state(&self) -> StorageState {
         match self.storage.health() {
             _ if self.failure.is_some() => StorageState::Failed,
             Health::Failed => StorageState::Failed,

@@ -29,6 +29,7 @@ use crate::tree::{Changes, Tree};
 use crate::txn::{Record, Txn};
 use crate::types::stages::StageTimes;
 use crate::types::{Instant, Now, SessionId, Zxid, mutant};
+use crate::zab::Proposal;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -74,15 +75,6 @@ pub enum StorageState {
     Failed,
 }
 
-/// A log entry to write: header, body and digest.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Append {
-    /// Its place.
-    pub zxid: Zxid,
-    /// Its bytes, without the log's own framing.
-    pub bytes: Vec<u8>,
-}
-
 /// One member of the ensemble, as a pure state machine.
 pub struct Node {
     pub(super) shared: Arc<Shared>,
@@ -95,7 +87,7 @@ pub struct Node {
     last_proposed: Zxid,
     committed: Zxid,
     storage: StorageState,
-    appends: Vec<Append>,
+    appends: Vec<Proposal>,
     touched: Vec<Arc<Conn>>,
     delivery: Delivery,
     nobody: Identities,
@@ -275,7 +267,7 @@ impl Node {
     pub(super) fn propose(&mut self, record: Record, origin: Option<(Origin, Instant)>, now: Now) {
         let zxid = record.header.zxid;
         self.last_proposed = zxid;
-        self.appends.push(Append { zxid, bytes: record.to_bytes() });
+        self.appends.push(Proposal { zxid, bytes: record.to_bytes().into() });
         let (origin, received) = match origin {
             Some((o, received)) => (Some(o), received),
             None => (None, now.mono),
@@ -290,7 +282,7 @@ impl Node {
     }
 
     /// Moves the log entries made since the last call behind `into`.
-    pub fn take_appends(&mut self, into: &mut Vec<Append>) {
+    pub fn take_appends(&mut self, into: &mut Vec<Proposal>) {
         into.append(&mut self.appends);
     }
 

@@ -23,8 +23,9 @@ use crate::driver::Completion;
 use crate::limits::{CORE_TICK_MS, INLINE_APPENDS};
 use crate::net::{Kill, LargeGuard};
 use crate::os::clock;
-use crate::replica::{Append, Conn, Input, Node, StorageState};
+use crate::replica::{Conn, Input, Node, StorageState};
 use crate::types::Now;
+use crate::zab::Proposal;
 
 /// What the core is told.
 pub enum CoreMessage {
@@ -160,7 +161,12 @@ impl<D: Disk> Run<D> {
     }
 
     /// What came of a batch goes to the log and to the connections.
-    fn hand_on(&mut self, appends: &mut Vec<Append>, work: &mut Vec<LogWork>, touched: &mut Vec<Arc<Conn>>) {
+    fn hand_on(
+        &mut self,
+        appends: &mut Vec<Proposal>,
+        work: &mut Vec<LogWork>,
+        touched: &mut Vec<Arc<Conn>>,
+    ) {
         loop {
             self.core.node.take_appends(appends);
             if appends.is_empty() || !self.log_now(appends) {
@@ -179,7 +185,7 @@ impl<D: Disk> Run<D> {
     }
 
     /// Hands transactions to the log; true when they were few and are written already.
-    fn log_now(&mut self, appends: &mut Vec<Append>) -> bool {
+    fn log_now(&mut self, appends: &mut Vec<Proposal>) -> bool {
         let at_rest = self.in_log == 0 && self.core.inbox.is_empty();
         self.in_log += appends.len() as u64;
         if !at_rest || appends.len() > INLINE_APPENDS {

@@ -24,13 +24,14 @@ use crate::driver::{Completion, Worker};
 use crate::limits::LOG_IDLE_MS;
 use crate::metrics::Metrics;
 use crate::os::clock;
-use crate::replica::{Append, StorageState};
+use crate::replica::StorageState;
 use crate::types::Instant;
+use crate::zab::Proposal;
 
 /// What the log thread is told.
 pub enum LogWork {
     /// Write a transaction.
-    Append(Append),
+    Append(Proposal),
     /// Remove old snapshots and logs.
     Purge,
     /// Settle and end.
@@ -67,7 +68,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Writes and syncs on the calling thread, if the log is at rest. `batch` is empty afterwards.
-    pub fn append_now(&self, batch: &mut Vec<Append>) -> Option<Completion> {
+    pub fn append_now(&self, batch: &mut Vec<Proposal>) -> Option<Completion> {
         if self.settings.flush_delay > 0 {
             return None;
         }
@@ -80,7 +81,7 @@ impl<D: Disk> Log<D> {
         self.worker.lock().failure().map(ToString::to_string)
     }
 
-    fn append(&self, worker: &mut Worker<D>, batch: &mut Vec<Append>) -> Completion {
+    fn append(&self, worker: &mut Worker<D>, batch: &mut Vec<Proposal>) -> Completion {
         let count = batch.len();
         let begun = clock::mono();
         self.busy.store(true, Ordering::Relaxed);
@@ -112,7 +113,7 @@ pub struct LogThread<D: Disk> {
 struct Run<D: Disk> {
     log: Arc<Log<D>>,
     core: Arc<Queue<CoreMessage>>,
-    batch: Vec<Append>,
+    batch: Vec<Proposal>,
     state: StorageState,
     checked: Instant,
     purge: bool,

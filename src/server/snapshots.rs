@@ -16,7 +16,7 @@ use tracing::{debug, error, info};
 use super::log::{Log, LogWork};
 use super::queue::{Queue, Taken};
 use crate::disk::Disk;
-use crate::driver::SnapshotJob;
+use crate::driver::{Branch, SnapshotJob};
 use crate::limits::{SNAPSHOT_BYTES_PER_SECOND, SNAPSHOT_STEP, SNAPSHOT_YIELD_MS};
 use crate::metrics::Metrics;
 use crate::os::clock;
@@ -32,6 +32,8 @@ pub struct SnapshotThread<D: Disk> {
     pub disk: D,
     /// Where on it.
     pub dirs: Dirs,
+    /// Which history the tree shows.
+    pub branch: Branch,
     /// How files are written.
     pub rules: Rules,
     /// A snapshot is due; several at once are one.
@@ -82,7 +84,8 @@ impl<D: Disk> SnapshotThread<D> {
 
     /// Writes one snapshot; its zxid and size, or nothing if the server ends meanwhile.
     fn snapshot(&self, begun: Instant) -> Result<Option<(Zxid, u64)>> {
-        let mut job = SnapshotJob::begin(&self.shared, &self.disk, &self.dirs.snap(), &self.rules)?;
+        let dir = self.dirs.snap();
+        let mut job = SnapshotJob::begin(&self.shared, &self.disk, &dir, &self.rules, &self.branch)?;
         loop {
             self.let_the_log_go_first();
             let more = job.step(SNAPSHOT_STEP)?;

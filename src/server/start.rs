@@ -29,7 +29,7 @@ use super::status::Facts;
 use super::stop::{Running, VitalThread};
 use super::throttle::RequestThrottle;
 use crate::config::Settings;
-use crate::driver::{self, SnapshotPolicy, Start, Worker};
+use crate::driver::{self, Branch, SnapshotPolicy, Start, Worker};
 use crate::error::ExitCode;
 use crate::kerberos;
 use crate::limits::{BLOCKING_THREADS, FLUSH_MS};
@@ -151,6 +151,7 @@ impl Starting {
             shared: Arc::clone(&shared),
             disk: RealDisk::new(),
             dirs,
+            branch: Branch::default(),
             rules: Rules::of(&settings.storage),
             inbox: Arc::clone(&snapshots),
             log: Arc::clone(&log),

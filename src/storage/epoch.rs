@@ -4,101 +4,113 @@
 //!
 //! * Neither ever decreases, and the current one is never greater than the accepted one, in any
 //!   state that a crash may leave: the accepted one is written first.
-//! * An epoch is promised only with the [`Durable`] that its write returned.
+//! * The log may end in a later epoch than the current one: a crash between a leader's history and
+//!   the epoch file leaves that. Such a server votes with its current epoch, as it has not adopted
+//!   the later history as a whole. It never ends behind the accepted epoch.
+//! * An epoch is promised only with the [`Durable`] that its write returned, or the sync at the load.
 
 use super::error::{Result, StorageError};
 use super::names::Dirs;
-use crate::disk::{Disk, Durable};
+use crate::disk::{Disk, DiskFile, Durable};
 use crate::limits::SMALL_FILE_BYTES;
 use crate::types::Zxid;
 use std::path::PathBuf;
 
 /// Both epochs of this server and where they are kept.
 pub struct Epochs<D: Disk> {
-    disk: D,
-    dirs: Dirs,
-    current: u32,
-    accepted: u32,
+    files: Files<D>,
+    current: Durable<u32>,
+    accepted: Durable<u32>,
 }
 
 const CURRENT: &str = "currentEpoch";
 const ACCEPTED: &str = "acceptedEpoch";
 
 impl<D: Disk> Epochs<D> {
-    /// Reads both; missing ones are made from the epoch of the last zxid
-    /// (`QuorumPeer.loadDataBase`).
+    /// Reads both and makes sure that what was read is durable; missing ones are made from the epoch
+    /// of the last zxid (`QuorumPeer.loadDataBase`).
     pub fn load(disk: &D, dirs: &Dirs, last: Zxid) -> Result<Epochs<D>> {
         // A database that is not trusted has zxid -1: no epoch yet.
         let of_zxid = if last.0 < 0 { 0 } else { last.epoch() };
-        let mut epochs = Epochs { disk: disk.clone(), dirs: dirs.clone(), current: 0, accepted: 0 };
-        let accepted = epochs.read(ACCEPTED)?;
-        let current = epochs.read(CURRENT)?;
+        let files = Files { disk: disk.clone(), dirs: dirs.clone() };
+        let accepted = files.read(ACCEPTED)?;
+        let current = files.read(CURRENT)?;
         let mut known = current.unwrap_or(of_zxid);
         let mut write_current = current.is_none();
-        if of_zxid > known {
-            // ZooKeeper died between its temporary file and the rename.
-            known = epochs.read("currentEpoch.tmp")?.filter(|t| *t >= of_zxid).ok_or_else(|| {
-                StorageError::directory(
-                    format!("currentEpoch is {known}, but the last transaction {last} is of epoch {of_zxid}"),
-                    "the snapshots or logs come from another server or a later time: restore all of the data \
-                     directory from one source, or empty it to learn everything from the leader",
-                )
-            })?;
-            write_current = true;
-        }
-        epochs.accepted = accepted.unwrap_or(of_zxid.max(known));
-        if epochs.accepted < known {
+        // An interrupted synchronisation: the later epoch was accepted, and not adopted yet.
+        let interrupted = accepted.is_some_and(|a| a >= of_zxid);
+        // A temporary file may be torn: then it says nothing.
+        let adopted = files.read("currentEpoch.tmp").ok().flatten();
+        let adopted = adopted.filter(|t| *t >= of_zxid && accepted.is_none_or(|a| *t <= a));
+        if of_zxid > known
+            && let Some(adopted) = adopted
+        {
+            // It died between its temporary file and the rename; the history was complete before.
+            (known, write_current) = (adopted, true);
+        } else if of_zxid > known && !interrupted {
             return Err(StorageError::directory(
-                format!("acceptedEpoch is {} and less than currentEpoch {known}", epochs.accepted),
+                format!("currentEpoch is {known}, but the last transaction {last} is of epoch {of_zxid}"),
+                "the snapshots or logs come from another server or a later time: restore all of the data \
+                 directory from one source, or empty it to learn everything from the leader",
+            ));
+        }
+        let promised = accepted.unwrap_or(of_zxid.max(known));
+        if promised < known {
+            return Err(StorageError::directory(
+                format!("acceptedEpoch is {promised} and less than currentEpoch {known}"),
                 "restore both files from one source; nothing was changed",
             ));
         }
-        if accepted.is_none() {
-            let _durable = epochs.write(ACCEPTED, epochs.accepted)?;
-        }
-        if write_current {
-            let _durable = epochs.write(CURRENT, known)?;
-        }
-        epochs.current = known;
-        Ok(epochs)
+        let write = |name, epoch, anew| if anew { files.write(name, epoch) } else { files.sync(name, epoch) };
+        let accepted = write(ACCEPTED, promised, accepted.is_none())?;
+        let current = write(CURRENT, known, write_current)?;
+        Ok(Epochs { files, current, accepted })
     }
 
     /// The epoch of the leader whose history this server holds.
     pub fn current(&self) -> u32 {
-        self.current
+        *self.current.get()
     }
 
     /// The last epoch that this server has promised to take part in.
     pub fn accepted(&self) -> u32 {
-        self.accepted
+        *self.accepted.get()
+    }
+
+    /// Proofs of both: current, accepted.
+    pub fn promised(&self) -> (Durable<u32>, Durable<u32>) {
+        (self.current, self.accepted)
     }
 
     /// Promises an epoch.
     pub fn set_accepted(&mut self, epoch: u32) -> Result<Durable<u32>> {
-        if epoch < self.accepted {
-            return Err(StorageError::bug(format!(
-                "acceptedEpoch would fall from {} to {epoch}",
-                self.accepted
-            )));
+        let known = self.accepted();
+        if epoch < known {
+            return Err(StorageError::bug(format!("acceptedEpoch would fall from {known} to {epoch}")));
         }
-        let durable = self.write(ACCEPTED, epoch)?;
-        self.accepted = epoch;
-        Ok(durable)
+        self.accepted = self.files.write(ACCEPTED, epoch)?;
+        Ok(self.accepted)
     }
 
     /// Adopts the history of an epoch. The history itself must be durable before.
     pub fn set_current(&mut self, epoch: u32) -> Result<Durable<u32>> {
-        if epoch < self.current || epoch > self.accepted {
-            let (c, a) = (self.current, self.accepted);
+        let (current, accepted) = (self.current(), self.accepted());
+        if epoch < current || epoch > accepted {
             return Err(StorageError::bug(format!(
-                "currentEpoch {c} cannot become {epoch} while {a} is accepted"
+                "currentEpoch {current} cannot become {epoch} while {accepted} is accepted"
             )));
         }
-        let durable = self.write(CURRENT, epoch)?;
-        self.current = epoch;
-        Ok(durable)
+        self.current = self.files.write(CURRENT, epoch)?;
+        Ok(self.current)
     }
+}
 
+struct Files<D: Disk> {
+    disk: D,
+    dirs: Dirs,
+}
+
+impl<D: Disk> Files<D> {
     fn path(&self, name: &str) -> PathBuf {
         self.dirs.snap().join(name)
     }
@@ -120,6 +132,15 @@ impl<D: Disk> Epochs<D> {
         let path = self.path(name);
         let synced = self.disk.replace(&path, epoch.to_string().as_bytes());
         let synced = synced.map_err(|e| StorageError::io("cannot write", &path, &e))?;
+        Ok(Durable::new(epoch, &synced))
+    }
+
+    /// What was read may have been renamed by a process that was killed before its sync.
+    fn sync(&self, name: &str, epoch: u32) -> Result<Durable<u32>> {
+        let path = self.path(name);
+        let io = |e: std::io::Error| StorageError::io("cannot sync", &path, &e);
+        let _contents = self.disk.open_read(&path).map_err(io)?.sync().map_err(io)?;
+        let synced = self.disk.sync_dir(&self.dirs.snap()).map_err(io)?;
         Ok(Durable::new(epoch, &synced))
     }
 }
@@ -158,7 +179,10 @@ mod tests {
     fn the_rules_of_zookeeper_hold() {
         assert_eq!(load(&[("currentEpoch", "3"), ("acceptedEpoch", "5")], Zxid::new(3, 1)), Ok((3, 5)));
         assert!(load(&[("currentEpoch", "3"), ("acceptedEpoch", "2")], Zxid::new(3, 1)).is_err());
-        assert!(load(&[("currentEpoch", "3"), ("acceptedEpoch", "4")], Zxid::new(4, 1)).is_err());
+        assert!(load(&[("currentEpoch", "3"), ("acceptedEpoch", "3")], Zxid::new(4, 1)).is_err());
+        assert!(load(&[("currentEpoch", "3")], Zxid::new(4, 1)).is_err(), "nothing was accepted");
+        let interrupted = [("currentEpoch", "3"), ("acceptedEpoch", "5")];
+        assert_eq!(load(&interrupted, Zxid::new(4, 1)), Ok((3, 5)), "not adopted yet");
         let tmp = [("currentEpoch", "3"), ("currentEpoch.tmp", "4"), ("acceptedEpoch", "4")];
         assert_eq!(load(&tmp, Zxid::new(4, 1)), Ok((4, 4)));
         assert!(load(&[("currentEpoch", "x")], Zxid(0)).is_err());

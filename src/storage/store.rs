@@ -7,15 +7,16 @@
 //! * Marks are lowered, durably, before anything that they describe is removed.
 
 use super::error::{Notice, Result, StorageError, Trouble};
+use super::log::around::{Around, around};
 use super::log::iter::LogIter;
 use super::log::write::{Appended, LogEntry, LogWriter};
 use super::mark::MarkSet;
 use super::names::{self, Dirs};
-use super::recover::Rules;
-use super::snapshot::SnapshotWriter;
+use super::recover::{Examined, Loader, Rules, examine};
+use super::snapshot::{SnapshotWriter, find_valid};
 use super::space::{Health, Space};
 use super::{install, purge, truncate};
-use crate::disk::{Disk, Durable};
+use crate::disk::{Disk, DiskFile, Durable};
 use crate::types::Zxid;
 
 /// The storage of a server, behind [`super::recover::recover`].
@@ -130,9 +131,29 @@ impl<D: Disk> Storage<D> {
         LogIter::after(&self.disk, &self.dirs, zxid, self.last())
     }
 
+    /// What the logs hold around `zxid`, for a learner that ends with it.
+    pub fn around(&mut self, zxid: Zxid) -> Result<Around> {
+        let until = self.last();
+        around(&self.disk, &self.dirs, &self.log.marks().set().segments, zxid, until)
+    }
+
+    /// Length of the newest snapshot's file, bytes; `None` without one.
+    pub fn newest_snapshot_len(&self) -> Result<Option<u64>> {
+        let Some(s) = find_valid(&self.disk, &self.dirs.snap(), 1)?.into_iter().next() else {
+            return Ok(None);
+        };
+        let io = |e: std::io::Error| StorageError::io("cannot read", &s.path, &e);
+        self.disk.open_read(&s.path).and_then(|f| f.len()).map(Some).map_err(io)
+    }
+
+    /// Reads the database anew, behind a truncation: as a start would, but nothing is changed.
+    pub fn reload<L: Loader>(&mut self, loader: &mut L) -> Result<Examined> {
+        self.guarded(|s| examine(&s.disk, &s.dirs, &s.rules, loader))
+    }
+
     /// Removes everything behind `to` from logs and snapshots; returns the zxid that history
     /// ends with then (`to`, or the last one before it). The database must be recovered anew.
-    /// Refused as unavailable if no snapshot at or below `to` is left to start from.
+    /// Refused as unavailable, with nothing changed, if what is left would not reach that point.
     pub fn truncate(&mut self, to: Zxid) -> Result<Durable<Zxid>> {
         self.guarded(|s| {
             s.log.roll();

@@ -4,9 +4,12 @@
 //!
 //! * Every state that a crash may leave on the way is a beginning of the old history and contains
 //!   all of the new one.
+//! * Nothing at or below the point asked for is lost: where the logs do not reach from the snapshot
+//!   that is left to that point, nothing is changed.
 //! * A truncation that did not complete never reports success.
 
 use super::error::{Result, StorageError};
+use super::log::follows;
 use super::log::format::HEADER;
 use super::log::read::SegmentReader;
 use super::mark::{Marks, SegmentMark};
@@ -35,6 +38,7 @@ pub(super) fn truncate<D: Disk>(
     };
     let logs = names::logs(disk, &dirs.log())?;
     let cut = find_cut(disk, &logs, to)?;
+    check_reach(disk, dirs, &logs, base.zxid, cut.as_ref(), to)?;
     let last = cut.as_ref().map_or(base.zxid, |c| c.mark.last.max(base.zxid));
     lower_marks(marks, cut.as_ref(), last)?;
     // Newest first, each name durable before the next: no crash leaves a hole.
@@ -53,6 +57,41 @@ pub(super) fn truncate<D: Disk>(
         None => disk.sync_dir(&dirs.log()).map_err(|e| StorageError::io("cannot sync", &dirs.log(), &e))?,
     };
     Ok(Durable::new(last, &synced))
+}
+
+/// Snapshots behind `to` are removed: the logs must lead from the one that is left to beyond `to`,
+/// else transactions that only those snapshots hold would go with them.
+fn check_reach<D: Disk>(
+    disk: &D,
+    dirs: &Dirs,
+    logs: &[LogFile],
+    base: Zxid,
+    cut: Option<&Cut>,
+    to: Zxid,
+) -> Result<()> {
+    if names::snapshots(disk, &dirs.snap())?.iter().all(|s| s.zxid <= to) {
+        return Ok(());
+    }
+    let mut at = base;
+    for log in names::logs_after(logs, base) {
+        let mut reader = SegmentReader::open(disk, &log.path)?;
+        while let Some(entry) = reader.next_entry()? {
+            if entry.zxid <= at {
+                continue;
+            }
+            if !follows(at, entry.zxid) {
+                break;
+            }
+            if entry.zxid > to {
+                return Ok(());
+            }
+            at = entry.zxid;
+        }
+    }
+    let known = cut.map_or(base, |c| c.mark.last);
+    Err(StorageError::unavailable(format!(
+        "the logs behind the snapshot of {base} end with {known}: history up to {to} is only in a later snapshot"
+    )))
 }
 
 /// The segment that holds the last record at or below `to`, and where that record ends.

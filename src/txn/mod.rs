@@ -7,6 +7,7 @@
 //! * A transaction is complete: applying it needs the tree and nothing else.
 
 mod codec;
+pub mod measure;
 pub mod snapshot;
 
 pub use codec::{TxnError, decode, decode_body, encode, encode_body};

@@ -99,6 +99,14 @@ pub fn decode_node<'a>(r: &mut Reader<'a>) -> Result<Option<SnapshotNode<'a>>, J
     Ok(Some(SnapshotNode { path, data: r.buffer()?, acl: r.i64()?, stat: read_stat_persisted(r)? }))
 }
 
+/// What stands behind a snapshot on a link between servers.
+pub const SIGNATURE: &str = "BenWasHere";
+
+/// Appends [`SIGNATURE`].
+pub fn encode_signature<S: Sink + ?Sized>(out: &mut S) {
+    Writer::new(out).string(Some(SIGNATURE));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

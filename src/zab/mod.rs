@@ -12,4 +12,4 @@
 
 mod types;
 
-pub use types::{Promises, Proposal, Vote};
+pub use types::{LogView, Promises, Proposal, Vote};

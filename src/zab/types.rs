@@ -41,3 +41,17 @@ pub struct Proposal {
     /// Header, body, digest.
     pub bytes: Bytes,
 }
+
+/// What the transaction log of a leader holds around the zxid that a learner ends with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LogView {
+    /// The last transaction of this history at or before the one asked for: equal to it if the
+    /// history holds it, otherwise where the learner has to cut. `None`: the log begins later, and
+    /// whether the history holds it cannot be told. Reading on starts behind this one.
+    pub floor: Option<Zxid>,
+    /// The first one behind it; `None` at the end of the log.
+    pub next: Option<Zxid>,
+    /// Is what follows small enough, against the newest snapshot (`snapshotSizeFactor`), to be sent
+    /// in its place?
+    pub affordable: bool,
+}

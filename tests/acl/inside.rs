@@ -15,10 +15,11 @@ use oxkeeper::disk::{Disk, Durable};
 use oxkeeper::jute::Reader;
 use oxkeeper::proto::ConnectRequest;
 use oxkeeper::replica::{
-    Accepted, Append, Conn, Input, Node, Recovered, ReplicaConfig, Shared, Silent, Wake, accept,
+    Accepted, Conn, Input, Node, Recovered, ReplicaConfig, Shared, Silent, Wake, accept,
 };
 use oxkeeper::tree::Tree;
 use oxkeeper::types::{ConnId, Id, Instant, Now};
+use oxkeeper::zab::Proposal;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -37,7 +38,7 @@ pub struct Inside {
     now: Now,
     conns: Vec<Option<Arc<Conn>>>,
     dialled: u64,
-    appends: Vec<Append>,
+    appends: Vec<Proposal>,
     out: Vec<u8>,
 }
 

@@ -27,7 +27,7 @@ pub struct LogIter<D: Disk> {
 
 impl<D: Disk> LogIter<D> {
     /// Yields what lies behind `after`, up to `until`.
-    pub(in crate::storage) fn after(disk: &D, dirs: &Dirs, after: Zxid, until: Zxid) -> Result<LogIter<D>> {
+    pub fn after(disk: &D, dirs: &Dirs, after: Zxid, until: Zxid) -> Result<LogIter<D>> {
         let logs = names::logs(disk, &dirs.log())?;
         let mut todo = names::logs_after(&logs, after).to_vec();
         todo.reverse();

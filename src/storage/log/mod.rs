@@ -9,6 +9,7 @@
 //! * Zxids of consecutive records follow each other ([`follows`]); reader and writer check it.
 //! * A record is either whole or it does not exist: nothing of a torn one is ever handed on.
 
+pub mod around;
 pub mod format;
 pub mod iter;
 pub mod read;

@@ -25,7 +25,7 @@ use super::snapshot::{
 use super::space::Room;
 use super::store::Storage;
 use crate::config::settings::{self, Compression};
-use crate::disk::Disk;
+use crate::disk::{Disk, Durable};
 use crate::limits::SNAPSHOT_CANDIDATES;
 use crate::txn::Record;
 use crate::types::Zxid;
@@ -104,6 +104,8 @@ pub struct Recovered<D: Disk> {
     /// The last zxid of the database; -1 for an empty one that must not be trusted (it takes no
     /// part in votes before it has learned from a leader).
     pub last: Zxid,
+    /// The proof that [`Recovered::last`] is durable: the licence for a vote.
+    pub durable: Durable<Zxid>,
     /// The snapshot it started from.
     pub snapshot: Option<SnapshotInfo>,
     /// Transactions replayed behind it.
@@ -176,7 +178,7 @@ pub fn examine<D: Disk, L: Loader>(disk: &D, dirs: &Dirs, rules: &Rules, loader:
 /// Cuts, removes and syncs what the examination said, and opens the storage.
 fn complete<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, x: Examined) -> Result<Recovered<D>> {
     let Examined { snapshot, mut last, replayed, mut notices, .. } = x;
-    let mut set = repair::settle(disk, dirs, &x.replay, x.file.as_ref(), x.marks, &mut notices)?;
+    let (mut set, synced) = repair::settle(disk, dirs, &x.replay, x.file.as_ref(), x.marks, &mut notices)?;
     if let Some(z) = x.installed {
         discard(disk, dirs, z)?;
         // Neither copy may ask for it again.
@@ -190,7 +192,8 @@ fn complete<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, x: Examined) -> Resul
     repair::remove_initialize(disk, dirs)?;
     let log_bytes = x.replay.segments.iter().map(|s| s.len).sum();
     let storage = Storage::new(disk.clone(), dirs.clone(), rules.clone(), set, last);
-    Ok(Recovered { storage, last, snapshot, replayed, log_bytes, notices })
+    let durable = Durable::new(last, &synced);
+    Ok(Recovered { storage, last, durable, snapshot, replayed, log_bytes, notices })
 }
 
 /// The snapshot whose installation was interrupted after the old history had become void.

@@ -7,13 +7,13 @@
 //! * Everything that the state was made of is synced, names included.
 
 use super::replay::{Replay, Segment};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, Synced};
 use crate::storage::error::{Notice, Result, StorageError};
 use crate::storage::mark::{MarkSet, SegmentMark};
 use crate::storage::names::{self, Dirs, SnapshotFile, UNDER_CONSTRUCTION};
 use std::path::Path;
 
-/// Cuts, removes, syncs; returns the marks to go on from.
+/// Cuts, removes, syncs; returns the marks to go on from, and the evidence of the last sync.
 pub(super) fn settle<D: Disk>(
     disk: &D,
     dirs: &Dirs,
@@ -21,7 +21,7 @@ pub(super) fn settle<D: Disk>(
     snapshot: Option<&SnapshotFile>,
     marks: Option<MarkSet>,
     notices: &mut Vec<Notice>,
-) -> Result<MarkSet> {
+) -> Result<(MarkSet, Synced)> {
     let mut set = marks.unwrap_or_default();
     let present = names::logs(disk, &dirs.log())?;
     set.segments.retain(|m| present.iter().any(|l| l.first == m.name));
@@ -44,12 +44,12 @@ pub(super) fn settle<D: Disk>(
     if let Some(snapshot) = snapshot {
         sync(disk, &snapshot.path)?;
     }
-    for dir in [dirs.snap(), dirs.log()] {
-        let _names = disk.sync_dir(&dir).map_err(|e| StorageError::io("cannot sync", &dir, &e))?;
-    }
+    let names = |dir: &Path| disk.sync_dir(dir).map_err(|e| StorageError::io("cannot sync", dir, &e));
+    let _snapshots = names(&dirs.snap())?;
+    let synced = names(&dirs.log())?;
     set.installing = None;
     set.floor = replay.last;
-    Ok(set)
+    Ok((set, synced))
 }
 
 /// Makes a segment durable up to its last record, without a torn rest, and gives back the room

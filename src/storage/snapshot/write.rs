@@ -42,7 +42,21 @@ impl<D: Disk> SnapshotWriter<D> {
         head: &[u8],
         compression: Compression,
     ) -> Result<SnapshotWriter<D>> {
-        let tmp = dir.join(format!("{UNDER_CONSTRUCTION}{}", snapshot_name(zxid, compression)));
+        let mut writer = SnapshotWriter::beside(disk, dir, zxid, "", compression)?;
+        writer.chunk(head)?;
+        Ok(writer)
+    }
+
+    /// As [`SnapshotWriter::begin`], with nothing written yet but the header. `tag` keeps files under
+    /// construction apart that will have the same name: those that several links bring.
+    pub fn beside(
+        disk: &D,
+        dir: &Path,
+        zxid: Zxid,
+        tag: &str,
+        compression: Compression,
+    ) -> Result<SnapshotWriter<D>> {
+        let tmp = dir.join(format!("{UNDER_CONSTRUCTION}{tag}{}", snapshot_name(zxid, compression)));
         let io = |e: std::io::Error| StorageError::io("cannot make a snapshot", &tmp, &e);
         if disk.exists(&tmp).map_err(io)? {
             disk.remove(&tmp).map_err(io)?;
@@ -62,7 +76,6 @@ impl<D: Disk> SnapshotWriter<D> {
             complete: false,
         };
         writer.chunk(&header())?;
-        writer.chunk(head)?;
         Ok(writer)
     }
 

@@ -11,15 +11,16 @@ use super::history::{History, dump};
 use oxkeeper::config::Settings;
 use oxkeeper::disk::Durable;
 use oxkeeper::disk::mem::MemDisk;
-use oxkeeper::driver::{SnapshotJob, SnapshotPolicy, Spread, Worker, start};
+use oxkeeper::driver::{Branch, SnapshotJob, SnapshotPolicy, Spread, Worker, start};
 use oxkeeper::jute::Reader;
 use oxkeeper::proto::{ConnectRequest, ConnectResponse, ReplyHeader};
 use oxkeeper::replica::{
-    Accepted, Append, Conn, Event, Input, Node, Observe, ReplicaConfig, SessionEvent, Shared, StorageState,
-    Wake, accept,
+    Accepted, Conn, Event, Input, Node, Observe, ReplicaConfig, SessionEvent, Shared, StorageState, Wake,
+    accept,
 };
 use oxkeeper::storage::{Dirs, Room, Rules};
 use oxkeeper::types::{ConnId, Instant, Now, Zxid};
+use oxkeeper::zab::Proposal;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +94,7 @@ impl Observe for Watcher {
 struct Log {
     worker: Worker<MemDisk>,
     /// With the worker, not yet written.
-    handed: Option<Vec<Append>>,
+    handed: Option<Vec<Proposal>>,
     /// Written; the proof is on its way.
     proven: Option<(Option<Durable<Zxid>>, StorageState, bool)>,
 }
@@ -110,7 +111,7 @@ pub struct World {
     shared: Arc<Shared>,
     log: Log,
     job: Option<SnapshotJob<MemDisk>>,
-    appends: Vec<Append>,
+    appends: Vec<Proposal>,
     clients: Vec<Client>,
     history: History,
     watcher: Arc<Watcher>,
@@ -290,7 +291,8 @@ impl World {
         }
         if due && self.job.is_none() {
             let dir = self.dirs.snap();
-            self.job = SnapshotJob::begin(&self.shared, &self.disk, &dir, &self.rules).ok();
+            self.job =
+                SnapshotJob::begin(&self.shared, &self.disk, &dir, &self.rules, &Branch::default()).ok();
         }
     }
 

@@ -1,0 +1,248 @@
+//! The disk of a member: carries out its wishes, one queue of them, and answers each.
+//!
+//! # Invariants
+//!
+//! * Wishes are carried out in the order in which they were made. Appends that follow each other
+//!   are one write and one sync; an epoch behind them is written after that sync.
+//! * While there is no room everything waits behind the append that found none.
+//! * After a failure that latched nothing is carried out any more, and nothing is promised.
+//! * A staged snapshot changes nothing before its [`DiskOp::Install`].
+
+use super::branch::Branch;
+use super::load::Load;
+use super::policy::SnapshotPolicy;
+use super::receive::Staged;
+use super::worker::{Completion, Worker};
+use crate::disk::{Disk, Durable};
+use crate::replica::{DiskDone, DiskOp, StorageState};
+use crate::storage::{Epochs, Notice, Result, Storage, StorageError, Trouble};
+use crate::tree::TreeConfig;
+use crate::types::{LinkId, Zxid};
+use crate::zab::{LogView, Proposal};
+use std::collections::VecDeque;
+
+/// What a member's disk has to know of the configuration.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct MemberRules {
+    /// Digests, extended types: how a database is rebuilt.
+    pub tree: TreeConfig,
+    /// Transactions of late that are handed back with a reloaded database (`commitLogCount`).
+    pub window: usize,
+    /// `snapshotSizeFactor`: how much log, against the newest snapshot, is sent in its place;
+    /// `None` is nothing.
+    pub snapshot_size_factor: Option<f64>,
+}
+
+/// Owns storage and epochs of a member.
+pub struct MemberWorker<D: Disk> {
+    worker: Worker<D>,
+    epochs: Epochs<D>,
+    rules: MemberRules,
+    branch: Branch,
+    waiting: VecDeque<DiskOp>,
+    staged: Option<(LinkId, Staged<D>)>,
+    /// Where history ends.
+    last: Durable<Zxid>,
+    /// The failure was told.
+    told: bool,
+}
+
+impl<D: Disk> MemberWorker<D> {
+    /// Goes on with what a start found; `last` is the end of its history.
+    pub fn new(
+        storage: Storage<D>,
+        epochs: Epochs<D>,
+        last: Durable<Zxid>,
+        policy: SnapshotPolicy,
+        rules: MemberRules,
+    ) -> MemberWorker<D> {
+        MemberWorker {
+            worker: Worker::new(storage, policy),
+            epochs,
+            rules,
+            branch: Branch::default(),
+            waiting: VecDeque::new(),
+            staged: None,
+            last,
+            told: false,
+        }
+    }
+
+    /// For those who write snapshots.
+    pub fn branch(&self) -> Branch {
+        self.branch.clone()
+    }
+
+    /// Keeps what `link` brought, complete, until its [`DiskOp::Install`]; an earlier one is dropped.
+    pub fn stage(&mut self, link: LinkId, staged: Staged<D>) {
+        self.staged = Some((link, staged));
+    }
+
+    /// Carries out what waits and `ops`, as far as there is room; `ops` is empty afterwards.
+    pub fn handle(&mut self, ops: &mut Vec<DiskOp>) -> Vec<DiskDone> {
+        self.waiting.extend(ops.drain(..));
+        let mut done = Vec::new();
+        self.work(&mut done);
+        done
+    }
+
+    /// Looks at the room left, and tries again what waits for it: called about once a second.
+    /// Answers when something changed.
+    pub fn check(&mut self) -> Vec<DiskDone> {
+        let before = self.worker.state();
+        let completion = self.worker.check();
+        let mut done = Vec::new();
+        if completion.durable.is_some() || completion.state != before {
+            done.push(self.logged(completion));
+        }
+        self.work(&mut done);
+        done
+    }
+
+    fn work(&mut self, done: &mut Vec<DiskDone>) {
+        let mut group: Vec<Proposal> = Vec::new();
+        while self.worker.failure().is_none() {
+            if self.worker.is_stalled() && !self.give_up() {
+                break;
+            }
+            match self.waiting.pop_front() {
+                None => break,
+                Some(DiskOp::Append(first)) => {
+                    group.push(first);
+                    while matches!(self.waiting.front(), Some(DiskOp::Append(_))) {
+                        let Some(DiskOp::Append(next)) = self.waiting.pop_front() else { break };
+                        group.push(next);
+                    }
+                    let completion = self.worker.append(&mut group);
+                    done.push(self.logged(completion));
+                }
+                Some(op) => match self.one(&op) {
+                    Ok(answer) => done.push(answer),
+                    // It is tried again with the next call, unless nobody waits for it any more.
+                    Err(e) if e.is_full() && is_epoch(&op) => {
+                        self.waiting.push_front(op);
+                        if !self.give_up() {
+                            done.push(full());
+                            break;
+                        }
+                    }
+                    Err(e) => self.worker.fail(e),
+                },
+            }
+        }
+        if let Some(e) = self.worker.failure().filter(|_| !self.told) {
+            self.told = true;
+            done.push(DiskDone::Failed(e.to_string()));
+            self.waiting.clear();
+        }
+    }
+
+    /// What waits for room is given up if somebody asks where history ends.
+    fn give_up(&mut self) -> bool {
+        let Some(at) = self.waiting.iter().position(|op| *op == DiskOp::Settle) else { return false };
+        self.waiting.drain(..at);
+        self.worker.drop_waiting();
+        true
+    }
+
+    fn logged(&mut self, c: Completion) -> DiskDone {
+        self.last = c.durable.unwrap_or(self.last);
+        let Completion { durable, state, snapshot_due, waiting, written } = c;
+        DiskDone::Logged { durable, state, snapshot_due, waiting, written }
+    }
+
+    fn one(&mut self, op: &DiskOp) -> Result<DiskDone> {
+        match *op {
+            DiskOp::Append(_) => Err(StorageError::bug("an append stands alone")),
+            DiskOp::Accepted(epoch) => self.epochs.set_accepted(epoch).map(DiskDone::Accepted),
+            DiskOp::Current(epoch) => self.epochs.set_current(epoch).map(DiskDone::Current),
+            DiskOp::Truncate(to) => self.truncate(to),
+            DiskOp::Install { link } => self.install(link),
+            DiskOp::Settle => Ok(DiskDone::Settled { last: self.last }),
+            DiskOp::Find { link, zxid } => self.find(zxid).map(|view| DiskDone::Found { link, view }),
+        }
+    }
+
+    fn truncate(&mut self, to: Zxid) -> Result<DiskDone> {
+        let branch = self.branch.clone();
+        let mut held = branch.hold();
+        let storage = self.worker.storage_mut();
+        let last: Durable<Zxid> = match storage.truncate(to) {
+            Ok(last) => last,
+            Err(e) if e.trouble == Trouble::Unavailable => {
+                return Ok(DiskDone::NotTruncated(e.to_string()));
+            }
+            Err(e) => return Err(e.final_even_if_full()),
+        };
+        held.replace();
+        let mut load = Load::new(self.rules.tree, self.rules.window);
+        let found = storage.reload(&mut load)?;
+        if found.last != *last.get() {
+            let text = format!("history was cut at {} and reads up to {}", last.get(), found.last);
+            return Err(StorageError::bug(text));
+        }
+        let (recovered, window) = load.finish();
+        self.last = last;
+        Ok(DiskDone::Reloaded { last, recovered: Box::new(recovered), window })
+    }
+
+    fn install(&mut self, link: LinkId) -> Result<DiskDone> {
+        let staged = self.staged.take().filter(|(of, _)| *of == link);
+        let Some((_, staged)) = staged else {
+            return Err(StorageError::bug(format!("{link} brought no snapshot to install")));
+        };
+        let branch = self.branch.clone();
+        let mut held = branch.hold();
+        let Staged { writer, tail, recovered } = staged;
+        // Final even for want of room: the marks say already that a snapshot is coming.
+        let last = self.worker.storage_mut().install(writer, tail);
+        let last = last.map_err(StorageError::final_even_if_full)?;
+        held.replace();
+        self.last = last;
+        Ok(DiskDone::Reloaded { last, recovered: Box::new(recovered), window: Vec::new() })
+    }
+
+    fn find(&mut self, zxid: Zxid) -> Result<LogView> {
+        let storage = self.worker.storage_mut();
+        let found = storage.around(zxid)?;
+        let snapshot = storage.newest_snapshot_len()?.unwrap_or(0);
+        let affordable = match self.rules.snapshot_size_factor {
+            None => false,
+            // ZooKeeper takes a bound of nothing for no bound.
+            Some(factor) => match (snapshot as f64 * factor) as u64 {
+                0 => true,
+                bound => found.bytes <= bound,
+            },
+        };
+        Ok(LogView { floor: found.floor, next: found.next, affordable })
+    }
+
+    /// The log is idle, or ends: the durable marks become exact.
+    pub fn settle(&mut self) {
+        self.worker.settle();
+    }
+
+    /// Removes snapshots and logs beyond the newest `keep` snapshots.
+    pub fn purge(&mut self, keep: usize) -> Result<Vec<Notice>> {
+        self.worker.purge(keep)
+    }
+
+    /// The error after which nothing is promised any more.
+    pub fn failure(&self) -> Option<&StorageError> {
+        self.worker.failure()
+    }
+
+    /// The storage.
+    pub fn storage(&self) -> &Storage<D> {
+        self.worker.storage()
+    }
+}
+
+fn is_epoch(op: &DiskOp) -> bool {
+    matches!(op, DiskOp::Accepted(_) | DiskOp::Current(_))
+}
+
+fn full() -> DiskDone {
+    let (durable, state, written) = (None, StorageState::Full, (0, 0));
+    DiskDone::Logged { durable, state, snapshot_due: false, written, waiting: 0 }
+}
