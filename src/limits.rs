@@ -7,6 +7,9 @@
 mod peer;
 
 pub use peer::*;
+mod election;
+
+pub use election::*;
 
 /// Default of `jute.maxbuffer`: the largest client frame body and the largest reply
 /// that our own client accepts, bytes. Past it the connection is closed.

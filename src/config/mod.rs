@@ -6,6 +6,7 @@
 //! * No secret is printed by any type of this room.
 
 pub mod describe;
+pub mod dynamic;
 pub mod finding;
 pub mod flags;
 pub mod given;

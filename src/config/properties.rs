@@ -18,6 +18,8 @@ use crate::limits::CONFIG_MAX_BYTES;
 pub struct Entry {
     /// Line its logical line starts on, from 1.
     pub line: usize,
+    /// Line it ends on: a later one where backslashes continue it.
+    pub last_line: usize,
     /// Key, unescaped, blanks around it cut (as ZooKeeper does after loading).
     pub key: String,
     /// Value, unescaped, blanks around it cut.
@@ -59,6 +61,7 @@ pub fn parse_properties(bytes: &[u8]) -> Result<Vec<Entry>, BadProperties> {
             continue;
         }
         let mut logical = first.to_owned();
+        let mut last = number;
         let mut goes_on = ends_in_backslash(first);
         while goes_on {
             logical.pop();
@@ -66,13 +69,14 @@ pub fn parse_properties(bytes: &[u8]) -> Result<Vec<Entry>, BadProperties> {
             if logical.is_empty() && !lines.rest.is_empty() {
                 break;
             }
-            let Some((_, next)) = lines.next() else { break };
+            let Some((number, next)) = lines.next() else { break };
+            last = number;
             let next = next.trim_start_matches(is_blank);
             logical.push_str(next);
             goes_on = ends_in_backslash(next);
         }
         if !logical.is_empty() || lines.rest.is_empty() {
-            entries.push(entry(number, &logical)?);
+            entries.push(Entry { last_line: last, ..entry(number, &logical)? });
         }
     }
     Ok(entries)
@@ -146,7 +150,8 @@ fn entry(line: usize, logical: &str) -> Result<Entry, BadProperties> {
     let bad = || BadProperties::BadEscape(line);
     let (key, _) = unescape(key).ok_or_else(bad)?;
     let (value, lost_backslash) = unescape(rest.trim_start_matches(is_blank)).ok_or_else(bad)?;
-    Ok(Entry { line, key: java_trim(&key).to_owned(), value: java_trim(&value).to_owned(), lost_backslash })
+    let (key, value) = (java_trim(&key).to_owned(), java_trim(&value).to_owned());
+    Ok(Entry { line, last_line: line, key, value, lost_backslash })
 }
 
 /// `String.trim`: cuts blanks and control characters, and no others.

@@ -14,6 +14,8 @@ use crate::limits::CONFIG_MAX_MEMBERS;
 
 use super::finding::{Findings, Place, clip};
 
+mod text;
+
 /// What a member does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Role {
@@ -81,20 +83,24 @@ impl Ensemble {
     ) -> Ensemble {
         let mut ensemble = Ensemble::default();
         for (key, value, place) in entries {
-            let read = match kind_of(key) {
-                Some(Entry::Server) => ensemble.add_server(key, value, multi_address),
-                Some(Entry::Group) => ensemble.add_group(key, value),
-                Some(Entry::Weight) => ensemble.add_weight(key, value),
-                Some(Entry::Version) => u64::from_str_radix(value, 16)
-                    .map(|version| ensemble.version = version)
-                    .map_err(|_| Fault::new("not a hexadecimal zxid", "write it as 100000000")),
-                None => Ok(()),
-            };
-            if let Err(fault) = read {
+            if let Err(fault) = ensemble.add(key, value, multi_address) {
                 findings.error(place, key, fault.what, fault.cure);
             }
         }
         ensemble
+    }
+
+    /// Takes one entry; those that belong to no quorum configuration are left alone.
+    fn add(&mut self, key: &str, value: &str, multi_address: bool) -> Result<(), Fault> {
+        match kind_of(key) {
+            Some(Entry::Server) => self.add_server(key, value, multi_address),
+            Some(Entry::Group) => self.add_group(key, value),
+            Some(Entry::Weight) => self.add_weight(key, value),
+            Some(Entry::Version) => u64::from_str_radix(value, 16)
+                .map(|version| self.version = version)
+                .map_err(|_| Fault::number("not a hexadecimal zxid", "write it as 100000000")),
+            None => Ok(()),
+        }
     }
 
     fn add_server(&mut self, key: &str, value: &str, multi: bool) -> Result<(), Fault> {
@@ -116,7 +122,7 @@ impl Ensemble {
 
     fn add_group(&mut self, key: &str, value: &str) -> Result<(), Fault> {
         let id = number(key)?;
-        let bad = || Fault::new("not server ids joined by colons", "write it as 1:2:3");
+        let bad = || Fault::number("not server ids joined by colons", "write it as 1:2:3");
         let ids: Result<Vec<u64>, _> = value.split(':').map(|s| s.trim().parse()).collect();
         let ids = ids.map_err(|_| bad())?;
         let taken = |sid: &u64| self.groups.values().flatten().any(|other| other == sid);
@@ -134,7 +140,7 @@ impl Ensemble {
 
     fn add_weight(&mut self, key: &str, value: &str) -> Result<(), Fault> {
         let weight = value.trim().parse();
-        let weight = weight.map_err(|_| Fault::new("not a weight", "write a number from 0"))?;
+        let weight = weight.map_err(|_| Fault::number("not a weight", "write a number from 0"))?;
         self.weights.insert(number(key)?, weight);
         Ok(())
     }
@@ -204,11 +210,18 @@ pub struct Fault {
     pub what: String,
     /// What to write instead.
     pub cure: String,
+    /// Is it a number that is none? ZooKeeper answers that with MARSHALLINGERROR where it
+    /// answers other faults with BADARGUMENTS.
+    pub number: bool,
 }
 
 impl Fault {
     fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
-        Fault { what: what.into(), cure: cure.into() }
+        Fault { what: what.into(), cure: cure.into(), number: false }
+    }
+
+    fn number(what: &str, cure: &str) -> Self {
+        Fault { number: true, ..Fault::new(what, cure) }
     }
 }
 
@@ -218,7 +231,7 @@ fn number(key: &str) -> Result<u64, Fault> {
     let id = digits.parse().ok().filter(|&id| i64::try_from(id).is_ok());
     id.ok_or_else(|| {
         let name = key.split_once('.').map_or(key, |(name, _)| name);
-        Fault::new("no server or group number behind the dot", format!("write it as {name}.1"))
+        Fault::number("no server or group number behind the dot", &format!("write it as {name}.1"))
     })
 }
 
