@@ -10,6 +10,12 @@
 //!   written after the history that belongs to it.
 //! * A proposal is contiguous with what was before it, or the link ends.
 
+pub mod election;
+pub mod membership;
+pub mod quorum;
 mod types;
 
+pub use election::{Election, ElectionConfig, ElectionOutput};
+pub use membership::Membership;
+pub use quorum::{Quorum, Quorums};
 pub use types::{LogView, Promises, Proposal, Vote};
