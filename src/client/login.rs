@@ -10,9 +10,9 @@
 
 use super::error::ClientError;
 use crate::config::Secret;
-use crate::config::jaas::{Kerberos, LoginModule, Module, parse_jaas, path};
+use crate::config::jaas::{parse_jaas, path};
 use crate::kerberos::digest_md5::CLIENTS;
-use crate::kerberos::initiator::{Credentials, Outward, ServiceRule};
+use crate::kerberos::initiator::{Credentials, Outward, ServiceRule, of_module};
 use crate::limits::CONFIG_MAX_BYTES;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -161,48 +161,6 @@ impl LoginOptions {
         of_module(module)
             .map(Some)
             .map_err(|what| at(format!("section {section}, line {}: {what}", module.line)))
-    }
-}
-
-/// The credentials of a login module.
-///
-/// # Errors
-///
-/// What is missing in it.
-pub fn of_module(module: &LoginModule) -> Result<Credentials, String> {
-    match module.module() {
-        Module::Digest => {
-            let (user, password) =
-                module.digest_login().ok_or("DigestLoginModule needs username and password")?;
-            Ok(Credentials::Password { user: user.to_owned(), password: password.clone() })
-        }
-        Module::Kerberos | Module::IbmKerberos => {
-            let kerberos = module.kerberos().ok_or("no Kerberos module")?;
-            of_kerberos(kerberos)
-        }
-        Module::Other => Err(format!(
-            "{} is no login module that is known: Krb5LoginModule or DigestLoginModule",
-            module.class
-        )),
-    }
-}
-
-fn of_kerberos(kerberos: Kerberos) -> Result<Credentials, String> {
-    if !kerberos.initiates {
-        return Err("this module only accepts (isInitiator=false); a client has to initiate".to_owned());
-    }
-    match (kerberos.keytab, kerberos.principal, kerberos.use_ticket_cache) {
-        (Some(path), Some(principal), _) => Ok(Credentials::Keytab { path, principal }),
-        (None, principal, true) => {
-            let name = kerberos.ticket_cache.map(|file| format!("FILE:{}", file.display()));
-            Ok(Credentials::TicketCache { name, principal })
-        }
-        (Some(_), None, _) => Err("a keytab needs a principal: add principal=\"...\"".to_owned()),
-        (None, _, false) => {
-            Err("neither a keytab (useKeyTab=true keyTab=...) nor useTicketCache=true, and nobody is asked for a \
-                 password"
-                .to_owned())
-        }
     }
 }
 

@@ -104,6 +104,15 @@ impl QuorumTls {
         }
     }
 
+    /// Takes connections of servers of these hosts from now on: the ensemble has changed.
+    ///
+    /// # Errors
+    ///
+    /// A host that cannot be in a certificate; then nothing changes.
+    pub fn set_hosts(&self, hosts: Vec<String>) -> Result<(), TlsError> {
+        self.acceptor.set_hosts(hosts)
+    }
+
     /// Looks at the files of both directions and reloads what has changed. Blocks.
     pub fn poll(&self) -> [Polled; 2] {
         let connector = self.connector.as_ref().map_or(Polled::Unchanged, ClientTls::poll);

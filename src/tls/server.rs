@@ -97,7 +97,7 @@ pub enum Polled {
 pub struct ServerTls {
     side: TlsSide,
     role: Role,
-    hosts: Hosts,
+    hosts: ArcSwap<Hosts>,
     current: ArcSwap<ServerConfig>,
     own_not_after: Mutex<Option<i64>>,
     looked: Mutex<Look>,
@@ -119,7 +119,7 @@ impl ServerTls {
     /// The file or key at fault with its cure.
     pub fn new(side: &TlsSide, role: Role) -> Result<(ServerTls, Vec<String>), TlsError> {
         let looked = Look::at(&files(side));
-        let hosts = role.hosts(side)?;
+        let hosts = ArcSwap::from_pointee(role.hosts(side)?);
         let material = Material::load(side, role.prefix())?;
         let config = configure(side, &role, &material)?;
         let tls = ServerTls {
@@ -139,6 +139,17 @@ impl ServerTls {
     pub fn with_handshakes(self, limit: usize) -> ServerTls {
         let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
         ServerTls { gate: Semaphore::new(limit), limit, ..self }
+    }
+
+    /// Servers of these hosts may connect from now on; established connections stay.
+    ///
+    /// # Errors
+    ///
+    /// The host that is neither a DNS name nor an address; then nothing changes.
+    pub fn set_hosts(&self, hosts: Vec<String>) -> Result<(), TlsError> {
+        let hosts = Role::Quorum { hosts }.hosts(&self.side)?;
+        self.hosts.store(Arc::new(hosts));
+        Ok(())
     }
 
     /// Handshakes under way.
@@ -215,7 +226,7 @@ impl ServerTls {
         let [own, ..] = chain else { return Ok(None) };
         still_valid(chain)?;
         let identity = identity_of(own)?;
-        self.hosts.check(own, from).map_err(|refusal| refusal.of(identity.name.clone()))?;
+        self.hosts.load().check(own, from).map_err(|refusal| refusal.of(identity.name.clone()))?;
         Ok(Some(identity))
     }
 }

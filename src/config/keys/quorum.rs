@@ -66,6 +66,7 @@ table! {
         "quorum.auth.learner.saslLoginContext" "" TEXT, "QuorumLearner" "" SECURITY, "JAAS section of connections to other servers.";
         "quorum.auth.server.saslLoginContext" "" TEXT, "QuorumServer" "" SECURITY, "JAAS section of connections from other servers.";
         "quorum.auth.kerberos.servicePrincipal" "" TEXT, "zkquorum/localhost" "" SECURITY, "Principal of the other servers; _HOST is replaced by their host name.";
+        "quorum.auth.allowedPrincipals" "" LIST, "" "" SECURITY, "Full principals that may join as servers, separated by commas; without it those of our own name and realm (the learner's, else the service's) with a host of a server line.";
         "quorum.cnxn.threads.size" "" ANY_INT, "20" "threads" none("a handshake is a task, not a thread"), "Threads for handshakes between servers.";
         "kerberos.canonicalizeHostNames" "zookeeper.kerberos.canonicalizeHostNames" BOOL, "false" "" SECURITY, "Turn host names of server lines into their canonical form.";
         "server.realm" "zookeeper.server.realm" TEXT, "= the client's" "" SECURITY, "Realm of the service principal between servers.";

@@ -112,6 +112,9 @@ pub struct QuorumSasl {
     pub canonicalize_host_names: bool,
     /// `server.realm`.
     pub server_realm: Option<String>,
+    /// `quorum.auth.allowedPrincipals`: full principals of the servers; empty: our own name and realm with the
+    /// hosts of the ensemble.
+    pub allowed_principals: Vec<String>,
 }
 
 impl Quorum {
@@ -189,6 +192,7 @@ impl QuorumSasl {
             service_principal: given.word("quorum.auth.kerberos.servicePrincipal"),
             canonicalize_host_names: given.flag("kerberos.canonicalizeHostNames"),
             server_realm: given.text("server.realm"),
+            allowed_principals: given.list("quorum.auth.allowedPrincipals"),
         }
     }
 }

@@ -8,9 +8,11 @@
 //! * A login that was asked for either succeeds or fails: nobody goes on without one unseen.
 //! * Mechanisms come from the explicit list [`MECHANISMS`].
 
+mod credentials;
 pub mod mechanism;
 mod service;
 
+pub use credentials::of_module;
 pub use service::ServiceRule;
 
 use super::digest_md5::mechanism::{DIGEST_MD5, DigestLogin, NAME as DIGEST_NAME};
@@ -95,11 +97,20 @@ impl Initiator {
     ///
     /// There are no usable credentials: why, and what helps.
     pub fn begin(&self, host: &str) -> Result<Conversation, Refusal> {
+        self.begin_for(&self.outward.service, host)
+    }
+
+    /// The same at another service than the configured one: between servers its name depends on the host.
+    ///
+    /// # Errors
+    ///
+    /// As [`Initiator::begin`].
+    pub fn begin_for(&self, service: &ServiceRule, host: &str) -> Result<Conversation, Refusal> {
         let mut ready = None;
         let (supply, name) = match (&self.tickets, &self.outward.credentials) {
             (Some(tickets), _) => {
                 let ready = ready.insert(tickets.ready()?);
-                (Supply::Gss(self.ticket(ready, host)?), GSSAPI_NAME)
+                (Supply::Gss(self.ticket(ready, service, host)?), GSSAPI_NAME)
             }
             (None, Credentials::Password { user, password }) => {
                 if forbidden(self.outward.fips) {
@@ -119,10 +130,9 @@ impl Initiator {
         Ok(Conversation { session, over: false, _ticket: ready })
     }
 
-    fn ticket(&self, ready: &Ready, host: &str) -> Result<GssPair, Refusal> {
+    fn ticket(&self, ready: &Ready, rule: &ServiceRule, host: &str) -> Result<GssPair, Refusal> {
         let credential = krb5_ffi::initiator(ready.cache())
             .map_err(|e| Refusal::new(Reason::KrbOther, format!("the ticket cannot be used: {e}")))?;
-        let rule = &self.outward.service;
         // A host that the resolver does not know keeps the name that was typed.
         let canonical = if rule.wants_canonical() { krb5_ffi::canonical_host(host).ok() } else { None };
         let realm = ready.principal.rsplit_once('@').map_or("", |(_, realm)| realm);

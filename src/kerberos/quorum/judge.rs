@@ -13,8 +13,13 @@ use std::sync::Arc;
 /// From proven names to names that may join, for a [`SaslServer`] between servers: Kerberos by `members`,
 /// DIGEST-MD5 by the users of its section, who are all servers.
 pub fn names(members: Members) -> Names {
+    names_now(move |name| members.allow(name))
+}
+
+/// The same with members that may change while the server runs.
+pub(super) fn names_now(allow: impl Fn(&str) -> bool + Send + Sync + 'static) -> Names {
     Arc::new(move |mechanism, name| match mechanism {
-        Mechanism::Gssapi if !members.allow(name) => {
+        Mechanism::Gssapi if !allow(name) => {
             let text = "this principal is no server of the ensemble: it is neither listed nor of our own name and \
                         realm with a server's host";
             Err(Refusal::new(Reason::AuthRefused, text).of(name))

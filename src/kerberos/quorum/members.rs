@@ -36,6 +36,27 @@ impl Members {
         Ok(Members::OfServers { name: name.to_owned(), realm: realm.to_owned(), hosts })
     }
 
+    /// The host in a principal that was let in for its host; `None` where names are listed.
+    pub fn host_of<'a>(&self, principal: &'a str) -> Option<&'a str> {
+        match self {
+            Members::Listed(_) => None,
+            Members::OfServers { realm, .. } => split(principal, realm).map(|(_, host)| host),
+        }
+    }
+
+    /// The same rule for other hosts: the ensemble has changed.
+    #[must_use]
+    pub fn with_hosts<'a>(&self, hosts: impl IntoIterator<Item = &'a str>) -> Members {
+        match self {
+            Members::Listed(list) => Members::Listed(list.clone()),
+            Members::OfServers { name, realm, .. } => Members::OfServers {
+                name: name.clone(),
+                realm: realm.clone(),
+                hosts: hosts.into_iter().map(str::to_lowercase).collect(),
+            },
+        }
+    }
+
     /// May this full principal join?
     pub fn allow(&self, principal: &str) -> bool {
         match self {
@@ -98,6 +119,16 @@ mod tests {
         assert!(list.allow("zookeeper/hadoop.hadoop.com@HADOOP.COM"));
         assert!(!list.allow("zookeeper/hadoop.HADOOP.com@HADOOP.COM"));
         assert!(!list.allow("zookeeper/hadoop.hadoop.com@hadoop.com"));
+    }
+
+    #[test]
+    fn hosts_change_with_the_ensemble() {
+        let before = Members::of_servers("zk/a@R", ["a", "b"]).unwrap();
+        let after = before.with_hosts(["B", "c"]);
+        assert!(before.allow("zk/a@R") && !after.allow("zk/a@R") && after.allow("zk/c@R"));
+        assert_eq!((after.host_of("zk/B@R"), after.host_of("zk@R")), (Some("B"), None));
+        let listed = Members::Listed(BTreeSet::from(["zk/a@R".to_owned()]));
+        assert_eq!((listed.host_of("zk/a@R"), listed.with_hosts([])), (None, listed.clone()));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! * A Kerberos learner is checked by its whole principal: it is in a list of allowed ones, or is ours with
 //!   the host of a server of the ensemble. A shared first part, host or realm alone is not enough.
 
+mod config;
 mod drive;
 mod judge;
 mod learner;
@@ -20,6 +21,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub use config::{Allowed, LearnerLogin, learner_login, server_logins};
 pub use drive::{DriveError, drive_learner, drive_server};
 pub use judge::{judge, names};
 pub use learner::{Learner, LearnerStep, Speak};
