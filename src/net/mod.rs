@@ -1,4 +1,4 @@
-//! Client listener and connections.
+//! Client listener and connections; connections between members.
 //!
 //! | module | |
 //! |---|---|
@@ -11,6 +11,9 @@
 //! | [`frame`] | frames in a stream of bytes |
 //! | [`throttle`] | the connection throttle |
 //! | [`budget`] | the budget of large requests |
+//! | [`peering`] | TLS, SASL, listening and dialling between members |
+//! | [`mesh`] | election connections |
+//! | [`links`] | quorum connections |
 //!
 //! # Invariants
 //!
@@ -20,7 +23,10 @@
 pub mod budget;
 pub mod connection;
 pub mod frame;
+pub mod links;
 pub mod listener;
+pub mod mesh;
+pub mod peering;
 pub mod registry;
 pub mod secure;
 pub mod service;

@@ -1,0 +1,219 @@
+//! Connections between a leader and its learners: the quorum port, both ends.
+//!
+//! | module | |
+//! |---|---|
+//! | [`config`] | what links have to know |
+//! | [`face`] | what goes out, what comes in, and what the storage lends |
+//! | `outbox` | what waits for a link |
+//! | `send`, `receive` | the two directions of a link |
+//! | `accept` | learners that come |
+//! | `dial` | the way to a leader |
+//!
+//! # Invariants
+//!
+//! * Nothing here waits for the other end of a link: [`Links::send`] returns at once. What a link does not take
+//!   piles up in its own queue, and past a bound the link ends; the others do not notice.
+//! * What is sent over a link arrives in that order, whole packets and streams alike.
+//! * A link tells its end once, and nothing afterwards. Numbers of links are never used again.
+//! * Who connects is shown to the core when it has proven what is asked for and said properly who it is: what came
+//!   before harmed its own connection alone.
+
+mod accept;
+pub mod config;
+mod dial;
+pub mod face;
+mod outbox;
+mod receive;
+mod send;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::peering::listen::Reserved;
+use super::peering::{Complaints, Gate};
+use crate::config::quorum::Ensemble;
+use crate::limits::PEER_HANDSHAKES;
+use crate::types::{LinkId, ServerId};
+
+pub use config::LinksConfig;
+pub use face::{Charge, Chunks, LinkEvent, LinkEvents, LinkOut, Staging, Store};
+use outbox::Outbox;
+
+/// One link that stands or is being made.
+struct Link {
+    outbox: Arc<Outbox>,
+    tasks: Vec<AbortHandle>,
+}
+
+/// The listening side: reserved, or open.
+#[derive(Default)]
+struct Door {
+    reserved: Vec<Reserved>,
+    open: Vec<AbortHandle>,
+}
+
+/// What all tasks share.
+struct Shared {
+    config: LinksConfig,
+    gate: Arc<Gate>,
+    store: Arc<dyn Store>,
+    events: LinkEvents,
+    runtime: Handle,
+    ensembles: RwLock<Vec<Arc<Ensemble>>>,
+    links: Mutex<BTreeMap<LinkId, Link>>,
+    door: Mutex<Door>,
+    accepted: AtomicU64,
+    complaints: Complaints,
+    handshakes: Arc<Semaphore>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Shared {
+    /// Runs a task until it or all links end.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let mut tasks = self.tasks.lock();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_on(task, &self.runtime)
+    }
+
+    fn tell(&self, event: LinkEvent) {
+        (self.events)(event);
+    }
+
+    /// The next number of a link that was accepted: even ones, from 2.
+    fn number(&self) -> LinkId {
+        LinkId(self.accepted.fetch_add(2, Ordering::Relaxed))
+    }
+
+    /// Takes note of a new link.
+    fn enter(&self, link: LinkId) -> Arc<Outbox> {
+        let outbox = Arc::new(Outbox::default());
+        self.links.lock().insert(link, Link { outbox: Arc::clone(&outbox), tasks: Vec::new() });
+        outbox
+    }
+
+    /// A task of a link: it ends with it.
+    fn belongs(&self, link: LinkId, task: AbortHandle) {
+        match self.links.lock().get_mut(&link) {
+            Some(found) => found.tasks.push(task),
+            None => task.abort(),
+        }
+    }
+
+    /// The link is over, if it was not already; told unless it was hung up.
+    fn over(&self, link: LinkId, why: String) {
+        let Some(ended) = self.links.lock().remove(&link) else { return };
+        let told = !ended.outbox.was_hung_up();
+        ended.tasks.iter().for_each(AbortHandle::abort);
+        if told {
+            self.tell(LinkEvent::Down { link, why });
+        }
+    }
+}
+
+/// All links of a member. They end when it is dropped.
+pub struct Links {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Links {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Links({})", self.shared.config.me)
+    }
+}
+
+impl Links {
+    /// Binds the quorum port, which refuses connections until [`Links::lead`]. Must be called within the runtime
+    /// that the links are to run on.
+    ///
+    /// # Errors
+    ///
+    /// No address can be bound, in words with the cure.
+    pub fn start(
+        config: LinksConfig,
+        gate: Arc<Gate>,
+        store: Arc<dyn Store>,
+        events: LinkEvents,
+    ) -> Result<Links, String> {
+        let door = Mutex::new(Door { reserved: accept::reserve(&config)?, open: Vec::new() });
+        let shared = Shared {
+            config,
+            gate,
+            store,
+            events,
+            runtime: Handle::current(),
+            ensembles: RwLock::default(),
+            links: Mutex::default(),
+            door,
+            accepted: AtomicU64::new(2),
+            complaints: Complaints::new("quorum"),
+            handshakes: Arc::new(Semaphore::new(PEER_HANDSHAKES)),
+            tasks: Mutex::default(),
+        };
+        Ok(Links { shared: Arc::new(shared) })
+    }
+
+    /// Who the members are.
+    pub fn set_ensembles(&self, active: &Arc<Ensemble>, next: Option<&Arc<Ensemble>>) {
+        *self.shared.ensembles.write() = std::iter::once(active).chain(next).cloned().collect();
+    }
+
+    /// Opens the quorum port, or closes it to new connections. Links that stand are not touched.
+    ///
+    /// # Errors
+    ///
+    /// No address can be listened on: whoever wanted to lead cannot.
+    pub fn lead(&self, leads: bool) -> Result<(), String> {
+        accept::lead(&self.shared, leads)
+    }
+
+    /// Connects to the quorum port of a member. [`LinkEvent::Up`] or [`LinkEvent::Down`] follows.
+    pub fn dial(&self, link: LinkId, to: ServerId) {
+        dial::begin(&self.shared, link, to);
+    }
+
+    /// Sends something over a link; nothing happens if it is over.
+    pub fn send(&self, link: LinkId, out: LinkOut) {
+        let outbox = self.shared.links.lock().get(&link).map(|l| Arc::clone(&l.outbox));
+        let Some(outbox) = outbox else { return };
+        if let Err(why) = outbox.push(out) {
+            self.shared.over(link, why);
+        }
+    }
+
+    /// Ends a link once everything that was sent before has left, or cannot leave. No event follows.
+    pub fn hangup(&self, link: LinkId, why: &str) {
+        let outbox = self.shared.links.lock().get(&link).map(|l| Arc::clone(&l.outbox));
+        let Some(outbox) = outbox else { return };
+        tracing::debug!(%link, "hung up: {why}");
+        if !outbox.hang_up() {
+            // It was not connected yet: nothing can leave.
+            self.shared.over(link, why.to_owned());
+        }
+    }
+
+    /// How many links there are.
+    pub fn len(&self) -> usize {
+        self.shared.links.lock().len()
+    }
+
+    /// Is there no link?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Drop for Links {
+    fn drop(&mut self) {
+        self.shared.tasks.lock().abort_all();
+    }
+}
