@@ -43,8 +43,7 @@ pub const PASSWORD_LENGTH: usize = 16;
 /// client that believes itself logged in comes back at once.
 pub const LATE_REFUSAL_MS: u64 = 1000;
 
-/// Refused logins that an address may have in a row before its tokens are not looked at any more; then the
-/// connection is closed, which sends a client to another server.
+/// Refused logins that an address may have in a row before its tokens wait in the slow lane of logins.
 pub const REFUSALS_IN_A_ROW: f64 = 200.0;
 
 /// Refused logins that are forgiven in a second.
@@ -389,6 +388,10 @@ pub const GSS_THREADS: usize = 4;
 /// Steps of logins that wait for a thread; further ones are turned away (SASL_BUSY), so
 /// that a storm of logins costs at most the memory of so many tokens.
 pub const GSS_QUEUE: usize = 1024;
+
+/// Steps of logins that wait in the slow lane, the one of addresses whose logins are refused again and again: about
+/// a second of work for its one thread, so that a good login among them is computed while its client still waits.
+pub const GSS_SLOW_QUEUE: usize = 256;
 // SASL and Kerberos, outward.
 
 /// Longest token of DIGEST-MD5, bytes, as Java's; past it the exchange is refused.

@@ -182,6 +182,12 @@ impl Conn {
         let _ = self.session.set(session);
     }
 
+    /// Was its login refused where one is required, and its session made for it? Then that has to
+    /// end: the node ends it with [`super::Input::Gone`].
+    pub fn is_turned_away(&self) -> bool {
+        self.login.is_turned_away()
+    }
+
     pub(super) fn wants_read_only_byte(&self, yes: bool) {
         self.read_only_byte.store(yes, Ordering::Relaxed);
     }

@@ -43,6 +43,7 @@ impl Node {
         }
         let session = self.shared.sessions.lock().track(id, timeout.max(0) as u32, now.mono);
         conn.set_session(session);
+        conn.login.has_new_session();
         self.holders.insert(id, conn.clone());
         let origin = Origin { conn, xid: 0, op: OpCode::CreateSession, asked: None };
         self.admit_own(id, kind::CREATE_SESSION, Txn::CreateSession { timeout }, Some(origin), now);

@@ -7,6 +7,8 @@
 //! * Replies and failure replies are those of `ZooKeeperServer.processSasl`: zxid 0, and a token also where
 //!   there is an error, because the client reads one.
 //! * A connection logs in once. Its identities only ever come from a [`Login`], which somebody proved.
+//! * Where a login is required, a session that was made for whoever is refused ends with the refusal; one that was
+//!   renewed was somebody's before, and lives on for its time-out.
 //! * Whoever is refused after our first token hears it at once, but is closed a little later: a client that
 //!   believes itself logged in would come back without a pause.
 
@@ -31,6 +33,9 @@ pub(super) struct LoginState {
     under_way: AtomicBool,
     challenged: AtomicBool,
     proven: AtomicBool,
+    /// Its session was made for it, and not renewed by it.
+    new_session: AtomicBool,
+    turned_away: AtomicBool,
     login: RwLock<Option<Arc<Login>>>,
 }
 
@@ -41,6 +46,14 @@ impl LoginState {
 
     pub(super) fn login(&self) -> Option<Arc<Login>> {
         self.login.read().clone()
+    }
+
+    pub(super) fn has_new_session(&self) {
+        self.new_session.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_turned_away(&self) -> bool {
+        self.turned_away.load(Ordering::Acquire)
     }
 }
 
@@ -131,6 +144,9 @@ fn refuse(shared: &Shared, conn: &Conn, xid: i32, refusal: &Refusal) -> SaslEnd 
     }
     let code = if secure { Code::SessionClosedRequireSaslAuth } else { Code::AuthFailed };
     reply(conn, xid, code, None);
+    // Whoever has proven itself by another scheme keeps its session for whoever resumes it.
+    let stranger = secure && !is_proven(shared, conn) && conn.login.new_session.load(Ordering::Relaxed);
+    conn.login.turned_away.store(stranger, Ordering::Release);
     if conn.login.challenged.load(Ordering::Relaxed) {
         // Nothing of it is read any more; what is queued still leaves.
         conn.set_phase(Phase::Closed);

@@ -146,7 +146,7 @@ impl Node {
         match input {
             Input::Connect { conn, request } => self.connect(conn, &request, now),
             Input::Request(request) => self.request(request, now),
-            Input::Gone { conn } => self.gone(&conn),
+            Input::Gone { conn } => self.gone(&conn, now),
             Input::CloseSession(id) => self.close_session(id, None, now),
         }
     }
@@ -408,13 +408,16 @@ impl Node {
         self.touch(conn);
     }
 
-    fn gone(&mut self, conn: &Arc<Conn>) {
+    fn gone(&mut self, conn: &Arc<Conn>, now: Now) {
         conn.set_phase(Phase::Closed);
         self.shared.conns.lock().remove(&conn.id);
         self.shared.watches.lock().remove_connection(conn.id);
         let id = conn.session_id();
         if self.holders.get(&id).is_some_and(|c| c.id == conn.id) {
             self.holders.remove(&id);
+            if conn.is_turned_away() {
+                self.close_session(id, None, now);
+            }
         }
     }
 

@@ -64,7 +64,7 @@ pub fn mechanisms(
             let mut exchange = server.exchange();
             Box::new(move |token| exchange.step(token))
         }),
-        submit: Box::new(move |job| threads.submit(job).is_ok()),
+        submit: Box::new(move |lane, job| threads.submit(lane, job).is_ok()),
     }))
 }
 

@@ -255,9 +255,10 @@ impl Front {
                 Verdict::Taken
             }
             Accepted::Sasl { xid, token } => {
-                let (shared, conn) = (Arc::clone(&serving.shared), Arc::clone(conn));
+                let (shared, core) = (Arc::clone(&serving.shared), Arc::clone(&serving.core));
+                let conn = Arc::clone(conn);
                 match self.logins.get() {
-                    Some(logins) => logins.take(Token { shared, conn, xid, bytes: token }),
+                    Some(logins) => logins.take(Token { shared, core, conn, xid, bytes: token }),
                     None => without_sasl(&conn, xid),
                 }
                 Verdict::Taken

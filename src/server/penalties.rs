@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! * An address that was refused [`REFUSALS_IN_A_ROW`] times, less those that are forgiven every second, has
-//!   its tokens not looked at until some are forgiven: what a flood of bad logins costs is bounded.
+//! * An address that was refused [`REFUSALS_IN_A_ROW`] times, less those that are forgiven every second, has its
+//!   tokens looked at in the slow lane until some are forgiven: what a flood of bad logins costs is bounded, and a
+//!   good login from the same address still succeeds.
 //! * The table is bounded by [`REFUSAL_SOURCES`]; who is forgotten starts anew.
 
 use std::collections::HashMap;
@@ -46,8 +47,8 @@ impl Penalties {
         *account = Account { refusals, at: now };
     }
 
-    /// Are tokens from `source` not looked at for now?
-    pub fn blocks(&self, source: IpAddr, now: Instant) -> bool {
+    /// Is `source` to wait in the slow lane?
+    pub fn is_flooding(&self, source: IpAddr, now: Instant) -> bool {
         self.accounts.lock().get(&source).is_some_and(|account| account.level(now) >= REFUSALS_IN_A_ROW)
     }
 }
@@ -73,16 +74,16 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_blocked_until_some_are_forgiven_and_others_are_not() {
+    fn a_flood_is_slowed_until_some_are_forgiven_and_others_are_not() {
         let penalties = Penalties::default();
         let at = Instant::from_millis;
         for _ in 0..REFUSALS_IN_A_ROW as u32 - 1 {
             penalties.refused(host(1), at(0));
         }
-        assert!(!penalties.blocks(host(1), at(0)));
+        assert!(!penalties.is_flooding(host(1), at(0)));
         penalties.refused(host(1), at(0));
-        assert!(penalties.blocks(host(1), at(0)) && !penalties.blocks(host(2), at(0)));
-        assert!(!penalties.blocks(host(1), at(100)));
+        assert!(penalties.is_flooding(host(1), at(0)) && !penalties.is_flooding(host(2), at(0)));
+        assert!(!penalties.is_flooding(host(1), at(100)));
     }
 
     #[test]
@@ -96,6 +97,6 @@ mod tests {
             penalties.refused(host(n), now);
         }
         assert!(penalties.accounts.lock().len() <= REFUSAL_SOURCES);
-        assert!(penalties.blocks(host(0), now));
+        assert!(penalties.is_flooding(host(0), now));
     }
 }

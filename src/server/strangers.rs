@@ -5,7 +5,8 @@
 //! * A session of somebody unknown takes a place before its connect request reaches the core, and keeps it
 //!   until it logs in or has ended: never more sessions of strangers are replicated than there are places.
 //! * A session whose connection went before it logged in keeps its place for its time-out, because it lives
-//!   as long; a connection that renews it takes a place of its own.
+//!   as long; a connection that renews it takes a place of its own. A session that ends because its login was
+//!   refused gives its place back then.
 //! * Counts by address are those of the places, exactly.
 
 use std::collections::{HashMap, VecDeque};
@@ -147,7 +148,7 @@ impl Strangers {
     pub fn gone(&self, conn: &Conn, now: Instant) {
         let mut state = self.state.lock();
         let Some(place) = state.places.remove(&conn.id) else { return };
-        match conn.session() {
+        match conn.session().filter(|_| !conn.is_turned_away()) {
             Some(session) => {
                 let ends = now + Duration::from_millis(u64::from(session.timeout_ms()));
                 let at = state.left.partition_point(|(other, _)| *other <= ends);

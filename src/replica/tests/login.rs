@@ -158,3 +158,42 @@ fn a_second_login_and_a_long_token_are_refused_before_an_exchange() {
     log_in(&mut w, &c, "hdfs@R");
     assert_eq!(sasl_token_refusal(&c, None).unwrap().reason, Reason::SaslSequence);
 }
+
+fn end(w: &mut World, conn: &Arc<Conn>) {
+    w.node.handle(Input::Gone { conn: conn.clone() }, w.now);
+    w.sync();
+}
+
+#[test]
+fn a_session_that_was_made_for_whoever_is_refused_ends() {
+    let lives = |w: &World, c: &Conn| w.shared.sessions.lock().get(c.session_id()).is_some();
+    for (required, outlives) in [(Some(["sasl"].as_slice()), false), (None, true)] {
+        let mut w = world(required, false);
+        let c = w.connect();
+        token(&mut w, &c, 1, Some(b"x"));
+        finish_sasl(&w.shared, &c, 1, refused());
+        assert_eq!(c.is_turned_away(), !outlives);
+        assert!(lives(&w, &c));
+        end(&mut w, &c);
+        assert_eq!(lives(&w, &c), outlives, "{required:?}");
+    }
+}
+
+#[test]
+fn a_session_that_was_renewed_outlives_the_refusal() {
+    let mut w = world(Some(&["sasl"]), false);
+    let before = w.connect();
+    log_in(&mut w, &before, "hdfs@R");
+    assert_eq!(w.create(&before, "/mine", 1), 0);
+    let id = before.session_id();
+    let password = crate::session::password(id).to_vec();
+    let (again, response) = w.connect_as(id.0, password.clone());
+    assert_eq!(response.map(|r| r.session_id), Some(id.0));
+    token(&mut w, &again, 1, Some(b"x"));
+    finish_sasl(&w.shared, &again, 1, refused());
+    end(&mut w, &again);
+    let (c, response) = w.connect_as(id.0, password);
+    assert_eq!(response.map(|r| r.session_id), Some(id.0), "its session stands");
+    log_in(&mut w, &c, "hdfs@R");
+    assert_eq!(w.ask(&c, OpCode::GetData, &get("/mine", false)).0.err, 0);
+}
