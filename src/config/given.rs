@@ -50,7 +50,7 @@ impl Given {
         match self.values.get(id) {
             Some((value, _)) => Some(value.clone()),
             None => {
-                let row = keys::all().find(|k| k.id() == id);
+                let row = keys::by_id(id);
                 debug_assert!(row.is_some(), "{id} has no row");
                 row.and_then(default_of)
             }

@@ -21,7 +21,8 @@ pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Op
         if right.len().abs_diff(wrong.len()) * 2 > limit {
             continue;
         }
-        let distance = distance(&wrong, &right);
+        let limit = best.map_or(limit, |(d, _)| d);
+        let distance = distance(&wrong, &right, limit);
         if distance <= limit && best.is_none_or(|(d, _)| distance < d) {
             best = Some((distance, candidate));
         }
@@ -29,12 +30,13 @@ pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Op
     best.map(|(_, candidate)| candidate)
 }
 
-/// Twice the edit distance with swaps of neighbours; a difference in case costs 1.
-fn distance(a: &[char], b: &[char]) -> usize {
+/// Twice the edit distance with swaps of neighbours; a difference in case costs 1. Something above `limit` as soon as
+/// it is known to be above: most candidates are far after a few letters.
+fn distance(a: &[char], b: &[char], limit: usize) -> usize {
     let mut before = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).map(|j| j * 2).collect();
     let mut row = last.clone();
-    let mut previous_a = None;
+    let (mut previous_a, mut near) = (None, true);
     for (i, &x) in a.iter().enumerate() {
         row[0] = (i + 1) * 2;
         for (j, &y) in b.iter().enumerate() {
@@ -50,6 +52,12 @@ fn distance(a: &[char], b: &[char]) -> usize {
             row[j + 1] = best;
         }
         previous_a = Some(x);
+        // A swap reaches over one row: two rows above the limit, and nothing comes back.
+        let was_near = near;
+        near = row.iter().any(|d| *d <= limit);
+        if !near && !was_near {
+            return limit + 1;
+        }
         std::mem::swap(&mut before, &mut last);
         std::mem::swap(&mut last, &mut row);
     }

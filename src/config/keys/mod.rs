@@ -20,6 +20,9 @@ mod throttle;
 mod tls;
 mod vocabulary;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 pub use vocabulary::{Area, Kind, Status, Work};
 
 /// One row.
@@ -83,23 +86,65 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     PARTS.into_iter().flatten()
 }
 
+/// Rows by what they are looked up by. A load asks for every row several times.
+struct Index {
+    ids: HashMap<&'static str, &'static Key>,
+    names: HashMap<&'static str, &'static Key>,
+    properties: HashMap<&'static str, &'static Key>,
+    /// What names of a family start with, in the order of the table; so for properties.
+    families: Vec<(&'static str, &'static Key)>,
+    property_families: Vec<(&'static str, &'static Key)>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let mut index = Index {
+        ids: HashMap::new(),
+        names: HashMap::new(),
+        properties: HashMap::new(),
+        families: Vec::new(),
+        property_families: Vec::new(),
+    };
+    for key in all() {
+        // Of two rows with one name, the first counts.
+        index.ids.entry(key.id()).or_insert(key);
+        match key.family() {
+            None => drop(index.names.entry(key.name).or_insert(key)),
+            Some("") => {}
+            Some(prefix) => index.families.push((prefix, key)),
+        }
+        if key.property.is_empty() || key.is_environment() {
+            continue;
+        }
+        index.properties.entry(key.property).or_insert(key);
+        if let Some((prefix, _)) = key.property.split_once('<')
+            && prefix.len() > PREFIX.len()
+        {
+            index.property_families.push((prefix, key));
+        }
+    }
+    index
+});
+
+fn of_family(families: &[(&str, &'static Key)], name: &str) -> Option<&'static Key> {
+    families.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, key)| *key)
+}
+
+/// The row with this id.
+pub fn by_id(id: &str) -> Option<&'static Key> {
+    INDEX.ids.get(id).copied()
+}
+
 /// The row of a zoo.cfg key: an exact one, else its family's.
 pub fn by_name(name: &str) -> Option<&'static Key> {
     if name.is_empty() {
         return None;
     }
-    let family = |k: &&Key| k.family().is_some_and(|p| !p.is_empty() && name.starts_with(p));
-    all().find(|k| k.name == name && k.family().is_none()).or_else(|| all().find(family))
+    INDEX.names.get(name).copied().or_else(|| of_family(&INDEX.families, name))
 }
 
 /// The row of a system property: an exact one, else its family's.
 pub fn by_property(property: &str) -> Option<&'static Key> {
-    let plain = |k: &&Key| !k.property.is_empty() && !k.is_environment();
-    let in_family = |k: &&Key| {
-        let prefix = k.property.split_once('<').map(|(prefix, _)| prefix);
-        prefix.is_some_and(|p| p.len() > PREFIX.len() && property.starts_with(p))
-    };
-    all().filter(plain).find(|k| k.property == property).or_else(|| all().filter(plain).find(in_family))
+    INDEX.properties.get(property).copied().or_else(|| of_family(&INDEX.property_families, property))
 }
 
 /// What most system properties start with.
