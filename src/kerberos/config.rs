@@ -73,6 +73,16 @@ pub fn of(
     Ok(config)
 }
 
+/// The principal that this server logs in as, if it has one: who acts in its audit log when it starts and stops,
+/// as `Login.getUserName`.
+pub fn own_principal(settings: &Settings) -> Option<String> {
+    let auth = &settings.auth;
+    match settings.jaas.as_ref().and_then(|jaas| jaas.section(&auth.sasl_serverconfig)) {
+        Some(section) => section.modules.first()?.kerberos()?.principal.filter(|p| p != "*"),
+        None => auth.kerberos_keytab.is_some().then(|| auth.kerberos_principal.clone())?,
+    }
+}
+
 /// Whether sessions without a SASL login are of no use here.
 fn demanded(settings: &Settings) -> bool {
     let auth = &settings.auth;
@@ -169,6 +179,25 @@ mod tests {
         let replay_cache = Some(PathBuf::from("/data/krb5.rcache2"));
         let (keytab, principal) = (PathBuf::from("/etc/zk.keytab"), "zookeeper/zk1@R".to_owned());
         assert_eq!(read, Some(GssapiConfig { keytab, principal, replay_cache }));
+    }
+
+    #[test]
+    fn the_servers_own_name_is_its_principal() {
+        let named = |text: &str| {
+            let jaas = Some(Arc::new(parse_jaas(text, &|_| None).unwrap()));
+            own_principal(&Settings { jaas, ..Settings::default() })
+        };
+        let kerberos = "Server { com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true \
+                        keyTab=\"/k\" principal=\"zookeeper/zk1@R\"; };";
+        assert_eq!(named(kerberos).as_deref(), Some("zookeeper/zk1@R"));
+        let digest =
+            "Server { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob=\"b\"; };";
+        assert_eq!(named(digest), None);
+        let mut plain = Settings::default();
+        plain.auth.kerberos_principal = Some("zookeeper/zk1@R".to_owned());
+        assert_eq!(own_principal(&plain), None, "without a keytab nobody logs in");
+        plain.auth.kerberos_keytab = Some(PathBuf::from("/k"));
+        assert_eq!(own_principal(&plain).as_deref(), Some("zookeeper/zk1@R"));
     }
 
     #[test]

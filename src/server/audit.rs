@@ -19,6 +19,7 @@ use crate::auth::Providers;
 use crate::auth::sasl::Refusal;
 use crate::config::Settings;
 use crate::error::{Code, ExitCode};
+use crate::kerberos;
 use crate::os::{clock, process};
 use crate::replica::{Conn, Outgoing, SessionEvent};
 use crate::types::decision::{Decision, Operation, Outcome, Who};
@@ -157,7 +158,9 @@ pub fn open(
     if !settings.audit.enable {
         return Ok(None);
     }
-    let account = process::environment().user_name.unwrap_or_else(|| "<NA>".to_owned());
+    let account = kerberos::config::own_principal(settings)
+        .or_else(|| process::environment().user_name)
+        .unwrap_or_else(|| "<NA>".to_owned());
     let hold = Arc::new(Hold::default());
     let trail = Trail::start(&settings.audit, account, Arc::clone(&front.metrics), Arc::clone(&hold) as _)
         .map_err(|why| Failure::new(ExitCode::Invocation, why))?;

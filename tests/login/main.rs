@@ -10,6 +10,7 @@ mod support;
 #[path = "../process/wire.rs"]
 mod wire;
 
+mod audit;
 mod crowd;
 mod identity;
 mod replies;
