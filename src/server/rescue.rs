@@ -108,8 +108,8 @@ impl Desk {
         let answer = match uid {
             Ok(0) => {
                 let (answer, granted) = self.listen(stream).await;
-                if let Some((conn, minutes)) = granted {
-                    self.keep(conn, minutes).await;
+                if let Some((conn, length)) = granted {
+                    self.keep(conn, length).await;
                 }
                 answer
             }
@@ -129,7 +129,7 @@ impl Desk {
     }
 
     /// One line in, one line out.
-    async fn listen(&self, stream: UnixStream) -> (io::Result<()>, Option<(Arc<Conn>, u64)>) {
+    async fn listen(&self, stream: UnixStream) -> (io::Result<()>, Option<(Arc<Conn>, Duration)>) {
         let mut reader = BufReader::new(stream.take(RESCUE_LINE));
         let mut line = String::new();
         let patience = Duration::from_millis(RESCUE_PATIENCE_MS);
@@ -145,7 +145,7 @@ impl Desk {
         match Ask::parse(&line).and_then(|ask| self.grant(&ask)) {
             Ok((conn, minutes)) => {
                 let text = format!("ok {} has super rights for {minutes} minutes", conn.session_id());
-                (say(stream, &text).await, Some((conn, minutes)))
+                (say(stream, &text).await, Some((conn, Duration::from_secs(60 * minutes))))
             }
             Err(why) => {
                 self.record(
@@ -175,8 +175,8 @@ impl Desk {
     }
 
     /// Until the time is over, or the connection.
-    async fn keep(&self, conn: Arc<Conn>, minutes: u64) {
-        let ends = clock::mono() + Duration::from_secs(60 * minutes);
+    async fn keep(&self, conn: Arc<Conn>, length: Duration) {
+        let ends = clock::mono() + length;
         while conn.phase() != Phase::Closed {
             let left = ends.since(clock::mono());
             if left.is_zero() {
@@ -208,6 +208,8 @@ async fn say(mut stream: UnixStream, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Metrics, Provider};
+    use crate::types::ConnId;
 
     #[test]
     fn only_whole_requests_within_bounds_are_understood() {
@@ -228,6 +230,36 @@ mod tests {
         ] {
             assert!(Ask::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    struct Nobody;
+
+    impl crate::replica::Wake for Nobody {
+        fn wake(&self) {}
+    }
+
+    fn desk() -> Desk {
+        let settings = crate::config::Settings::default();
+        let facts = super::super::status::Facts::new(&settings, None);
+        let tls = super::super::secure::SecureClients::new(&settings).expect("no TLS");
+        let front = Front::new(&settings, Arc::new(Metrics::new(Provider::Default)), facts, tls);
+        Desk { front: Arc::new(front), audit: None }
+    }
+
+    #[tokio::test]
+    async fn rights_end_with_their_time() {
+        let desk = desk();
+        let peer = ([127, 0, 0, 1], 1000).into();
+        let conn = Conn::new(ConnId(1), peer, false, clock::now(), Box::new(Nobody));
+        let is_super = || conn.identities().iter().any(|id| id.scheme == "super");
+        assert!(conn.grant_super() && is_super());
+        desk.front.metrics.own.rescue_sessions.inc();
+        let begun = clock::mono();
+        desk.keep(Arc::clone(&conn), Duration::from_millis(30)).await;
+        assert!(clock::mono().since(begun) >= Duration::from_millis(30), "not before");
+        assert!(!is_super(), "the connection stands, its rights do not");
+        assert_eq!(conn.phase(), Phase::Fresh);
+        assert_eq!(desk.front.metrics.own.rescue_sessions.get(), 0);
     }
 
     #[tokio::test]
