@@ -14,10 +14,12 @@ use oxkeeper::config::jaas::parse_jaas;
 use oxkeeper::kerberos::digest_md5::{DigestConfig, Server, Step};
 use std::sync::Arc;
 
+/// The section of a server with two users.
+pub const SECTION: &str = "Server { org.apache.zookeeper.server.auth.DigestLoginModule required \
+                           user_bob=\"b secret\" user_super=\"s secret\"; };\n";
+
 fn users() -> Arc<DigestConfig> {
-    let text = "S { org.apache.zookeeper.server.auth.DigestLoginModule required user_bob=\"b secret\" \
-                user_super=\"s secret\"; };";
-    let mut jaas = parse_jaas(text, &|_| None).expect("a section");
+    let mut jaas = parse_jaas(SECTION, &|_| None).expect("a section");
     let module = jaas.sections.remove(0).modules.remove(0);
     Arc::new(DigestConfig::of_clients(&module, None).expect("users"))
 }
@@ -64,37 +66,39 @@ pub fn cases(table: &mut Table) {
 
 type Change = fn(&mut Answer);
 
-/// Answers that are honest but for one thing.
+/// Answers that are honest but for one thing, and what they are refused for.
+pub const CHANGES: &[(&str, Reason, Change)] = &[
+    ("a wrong password", Reason::DigestRefused, |a| a.password = "b Secret".into()),
+    ("an empty password", Reason::DigestRefused, |a| a.password.clear()),
+    ("bob's password for super", Reason::DigestRefused, |a| take(a, "super")),
+    ("an unknown user", Reason::DigestRefused, |a| take(a, "mallory")),
+    ("another case", Reason::DigestRefused, |a| take(a, "Bob")),
+    ("capitals", Reason::DigestRefused, |a| take(a, "BOB")),
+    ("a space behind", Reason::DigestRefused, |a| take(a, "bob ")),
+    ("the key of the section", Reason::DigestRefused, |a| take(a, "user_bob")),
+    ("a realm in the name", Reason::DigestRefused, |a| take(a, "bob@ZK.TEST")),
+    ("a Cyrillic letter", Reason::DigestRefused, |a| take(a, "b\u{43e}b")),
+    ("no name", Reason::DigestRefused, |a| take(a, "")),
+    ("another authorization id", Reason::SaslAuthzid, |a| a.authzid = Some("super".into())),
+    ("an authorization id with a realm", Reason::SaslAuthzid, |a| a.authzid = Some("bob@ZK.TEST".into())),
+    ("an authorization id in capitals", Reason::SaslAuthzid, |a| a.authzid = Some("BOB".into())),
+    ("another realm", Reason::DigestMalformed, |a| a.realm = "ZK.TEST".into()),
+    ("no realm", Reason::DigestMalformed, |a| a.realm.clear()),
+    ("another nonce", Reason::DigestMalformed, |a| a.nonce = "AAAAAAAAAAAAAAAAAAAAAAAA".into()),
+    ("no nonce", Reason::DigestMalformed, |a| a.nonce.clear()),
+    ("another service", Reason::DigestMalformed, |a| a.uri = "kafka/zk-sasl-md5".into()),
+    ("the service of servers", Reason::DigestMalformed, |a| {
+        a.uri = "zookeeper-quorum/zk-quorum-sasl-md5".into();
+    }),
+    ("a second use of the nonce", Reason::DigestMalformed, |a| a.nc = "00000002".into()),
+    ("a layer", Reason::DigestMalformed, |a| a.qop = "auth-int".into()),
+    ("two names", Reason::DigestMalformed, |a| a.more = ",username=\"super\"".into()),
+    ("two authorization ids", Reason::DigestMalformed, |a| a.more = ",authzid=\"super\"".into()),
+];
+
+/// Every change, at the functions.
 fn changed(table: &mut Table) {
-    let cases: &[(&str, Reason, Change)] = &[
-        ("a wrong password", Reason::DigestRefused, |a| a.password = "b Secret".into()),
-        ("an empty password", Reason::DigestRefused, |a| a.password.clear()),
-        ("bob's password for super", Reason::DigestRefused, |a| take(a, "super")),
-        ("an unknown user", Reason::DigestRefused, |a| take(a, "mallory")),
-        ("another case", Reason::DigestRefused, |a| take(a, "Bob")),
-        ("capitals", Reason::DigestRefused, |a| take(a, "BOB")),
-        ("a space behind", Reason::DigestRefused, |a| take(a, "bob ")),
-        ("the key of the section", Reason::DigestRefused, |a| take(a, "user_bob")),
-        ("a realm in the name", Reason::DigestRefused, |a| take(a, "bob@ZK.TEST")),
-        ("a Cyrillic letter", Reason::DigestRefused, |a| take(a, "b\u{43e}b")),
-        ("no name", Reason::DigestRefused, |a| take(a, "")),
-        ("another authorization id", Reason::SaslAuthzid, |a| a.authzid = Some("super".into())),
-        ("an authorization id with a realm", Reason::SaslAuthzid, |a| a.authzid = Some("bob@ZK.TEST".into())),
-        ("an authorization id in capitals", Reason::SaslAuthzid, |a| a.authzid = Some("BOB".into())),
-        ("another realm", Reason::DigestMalformed, |a| a.realm = "ZK.TEST".into()),
-        ("no realm", Reason::DigestMalformed, |a| a.realm.clear()),
-        ("another nonce", Reason::DigestMalformed, |a| a.nonce = "AAAAAAAAAAAAAAAAAAAAAAAA".into()),
-        ("no nonce", Reason::DigestMalformed, |a| a.nonce.clear()),
-        ("another service", Reason::DigestMalformed, |a| a.uri = "kafka/zk-sasl-md5".into()),
-        ("the service of servers", Reason::DigestMalformed, |a| {
-            a.uri = "zookeeper-quorum/zk-quorum-sasl-md5".into();
-        }),
-        ("a second use of the nonce", Reason::DigestMalformed, |a| a.nc = "00000002".into()),
-        ("a layer", Reason::DigestMalformed, |a| a.qop = "auth-int".into()),
-        ("two names", Reason::DigestMalformed, |a| a.more = ",username=\"super\"".into()),
-        ("two authorization ids", Reason::DigestMalformed, |a| a.more = ",authzid=\"super\"".into()),
-    ];
-    for (case, reason, change) in cases {
+    for (case, reason, change) in CHANGES {
         let (mut server, challenge) = challenged(2);
         let mut answer = Answer::to(&challenge, "bob", "b secret");
         change(&mut answer);
