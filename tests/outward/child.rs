@@ -39,6 +39,7 @@ fn does_its_task() {
         ["learner", port, service, login @ ..] => learner(port.parse().expect("a port"), service, login),
         ["server", keytab, principal, hosts, users] => server(keytab, principal, hosts, users),
         ["tickets", cache] => tickets(cache),
+        ["keytab", keytab, principal] => keytab_for_long(keytab, principal),
         _ => return assert_eq!(task, "", "an unknown task"),
     };
     println!("\noutcome {}", done.map_or_else(|why| format!("refused {why}"), |name| format!("in {name}")));
@@ -113,4 +114,27 @@ fn tickets(cache: &str) -> Result<String, String> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Watches a keytab's tickets until they live longer than a renewal of the first can; there is a live one at every
+/// look.
+fn keytab_for_long(keytab: &str, principal: &str) -> Result<String, String> {
+    let source = Source::Keytab { path: keytab.into(), principal: principal.to_owned() };
+    let tickets = Tickets::new(source);
+    let first = tickets.ready().map_err(|r| r.detail)?;
+    // Renewals of a login end 20 s behind it, which is 10 s behind the end of its first ticket.
+    let beyond = first.ends + 10 + 2;
+    let mut seen = vec![first.ends];
+    let deadline = Instant::now() + 6 * LIMIT;
+    while seen.last().is_none_or(|ends| *ends <= beyond) {
+        let now = tickets.ready().map_err(|r| r.detail)?;
+        if !seen.contains(&now.ends) {
+            seen.push(now.ends);
+        }
+        if Instant::now() > deadline {
+            return Err(format!("no new login: {seen:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(format!("{principal}, {} tickets", seen.len()))
 }
