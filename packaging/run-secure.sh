@@ -1,8 +1,8 @@
 #!/bin/bash
 # run-secure.sh <directory> <oxkeeper>: a standalone server that lets nobody in without Kerberos, with a KDC of
 # its own, both in the foreground and on loopback alone. Realm, certificate authority, keytabs and configuration
-# are made in the directory on the first start and then left alone. PORT and KDC_PORT set the ports of that first
-# start. Ctrl-C ends both. RUN_SECURE=make only makes the files.
+# are made in the directory on the first start and then left alone. PORT, TLS_PORT and KDC_PORT set the
+# ports of that first start. Ctrl-C ends both. RUN_SECURE=make only makes the files.
 set -euo pipefail
 dir=$1 ox=$2
 realm=OXKEEPER.TEST
@@ -140,6 +140,18 @@ authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
 sessionRequireClientSASLAuth=true
 java.security.auth.login.config=$dir/jaas.conf
 java.security.krb5.conf=$dir/krb5.conf
+
+# The same logins through TLS; a client may show a certificate of the same authority, and need not.
+secureClientPort=$2
+secureClientPortAddress=127.0.0.1
+ssl.keyStore.location=$dir/tls/server.pem
+ssl.trustStore.location=$dir/tls/ca.pem
+ssl.clientAuth=want
+
+# Who did what, and who was turned away.
+audit.enable=true
+audit.file=$dir/audit.log
+secrets.strictPermissions=true
 X1
 }
 
@@ -154,10 +166,11 @@ free_port() {
 
 [ -e "$dir/kdc/stash" ] || { echo "Making a private realm in $dir ..."; rm -rf "$dir/kdc"; make_realm "${KDC_PORT:-$(free_port 18888)}"; }
 [ -e "$dir/tls/server.pem" ] || make_certificates
-[ -e "$dir/secure.cfg" ] || make_configuration "${PORT:-2181}"
+[ -e "$dir/secure.cfg" ] || make_configuration "${PORT:-2181}" "$(free_port "${TLS_PORT:-2281}")"
 [ "${RUN_SECURE:-}" != make ] || exit 0
 
 port=$(sed -n 's/^clientPort=//p' "$dir/secure.cfg")
+tls_port=$(sed -n 's/^secureClientPort=//p' "$dir/secure.cfg")
 kdc_port=$(sed -n 's/.*kdc_tcp_listen = 127.0.0.1://p' "$dir/kdc/kdc.conf")
 children=()
 finish() {
@@ -177,8 +190,8 @@ for _ in $(seq 200); do
 done
 
 cat <<X
-Oxkeeper, standalone, on 127.0.0.1:$port, for Kerberos logins alone. Realm $realm, KDC on 127.0.0.1:$kdc_port.
-Everything is in $dir: secure.cfg, jaas.conf, krb5.conf, keytabs/, kdc/, tls/ (CA and certificate), bob.password.
+Oxkeeper, standalone, on 127.0.0.1:$port, with TLS on 127.0.0.1:${tls_port:-none}, for Kerberos logins alone. Realm $realm, KDC on 127.0.0.1:$kdc_port.
+Everything is in $dir: secure.cfg, jaas.conf, krb5.conf, keytabs/, kdc/, tls/ (CA and certificate), bob.password, audit.log.
 Ctrl-C ends server and KDC.
 
   export KRB5_CONFIG=$dir/krb5.conf
@@ -187,6 +200,7 @@ Ctrl-C ends server and KDC.
   shell, by ticket   kinit bob < $dir/bob.password; $ox shell -server localhost:$port --kerberos whoami
   zkCli, by keytab   JVMFLAGS="-Djava.security.krb5.conf=$dir/krb5.conf -Djava.security.auth.login.config=$dir/client-keytab.jaas -Dzookeeper.server.principal=zookeeper/localhost@$realm" zkCli.sh -server localhost:$port
   zkCli, by ticket   the same with $dir/client-ticket.jaas, after kinit bob
+  through TLS        $ox shell -server localhost:${tls_port:-none} -Dzookeeper.client.secure=true -Dzookeeper.ssl.trustStore.location=$dir/tls/ca.pem --keytab $dir/keytabs/alice.keytab --principal alice@$realm whoami
   without a login    $ox shell -server localhost:$port ls /          (is refused)
 
 X
