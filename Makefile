@@ -6,7 +6,7 @@ RUN    ?= run
 OUT     = $${CARGO_TARGET_DIR:-target}
 OX      = $(OUT)/release/oxkeeper
 
-.PHONY: help run run-standalone build setup test oracle clients bench fuzz fmt clean-run
+.PHONY: help run run-standalone build setup test oracle clients bench fuzz fips fmt clean-run
 
 help:       ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -44,6 +44,10 @@ bench:      ## Java ZooKeeper beside Oxkeeper, the table of speed and memory
 
 fuzz:       ## every decoder against random input, FUZZ_SECONDS=600 each; ARGS="request log" for some
 	@tests/fuzz/run $(ARGS)
+
+fips:       ## the build for FIPS (needs Go and CMake), its server started and asked what it refuses
+	@for tool in go cmake; do command -v $$tool > /dev/null || { echo "make fips needs $$tool"; exit 1; }; done
+	CARGO_TARGET_DIR=$(OUT)/fips timeout 3600 $(CARGO) test --locked --features fips --lib --test process fips -- --nocapture
 
 fmt:        ## format the sources
 	$(CARGO) fmt

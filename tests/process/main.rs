@@ -10,6 +10,7 @@ mod audit_script;
 mod canary;
 mod clients;
 mod crash;
+mod fips;
 mod lifecycle;
 mod rescue;
 #[path = "../support/mod.rs"]
