@@ -100,3 +100,16 @@ fn providers(s: &Settings) -> Providers {
             .then(|| Some(auth.ensemble_auth_names.clone()).filter(|names| !names.is_empty())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_is_required_registers_its_scheme() {
+        let mut settings = settings::Settings::default();
+        assert!(!providers(&settings).sasl);
+        settings.auth.session_require_client_sasl_auth = true;
+        assert!(providers(&settings).sasl);
+    }
+}
