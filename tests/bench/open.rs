@@ -75,15 +75,26 @@ pub fn run(
     addr: SocketAddr,
     schedule: Schedule,
     frames: &[Vec<u8>],
+    on_tick: impl FnMut(Duration) + Send,
+) -> io::Result<Outcome> {
+    let opened: io::Result<Vec<Session>> = (0..schedule.conns).map(|_| Session::open(addr)).collect();
+    let mut sessions = opened?;
+    let outcome = run_on(&mut sessions, schedule, frames, on_tick)?;
+    for session in sessions {
+        session.close()?;
+    }
+    Ok(outcome)
+}
+
+/// As [`run`], with sessions that are open already and stay so.
+pub fn run_on(
+    sessions: &mut [Session],
+    schedule: Schedule,
+    frames: &[Vec<u8>],
     mut on_tick: impl FnMut(Duration) + Send,
 ) -> io::Result<Outcome> {
-    let mut sessions = Vec::new();
-    let mut writers = Vec::new();
-    for _ in 0..schedule.conns {
-        let session = Session::open(addr)?;
-        writers.push(session.stream.try_clone()?);
-        sessions.push(session);
-    }
+    let writers: io::Result<Vec<_>> = sessions.iter().map(|session| session.stream.try_clone()).collect();
+    let mut writers = writers?;
     let done = AtomicBool::new(false);
     let begun = Instant::now() + Duration::from_millis(20);
     let samples = thread::scope(|scope| {
@@ -94,16 +105,13 @@ pub fn run(
                 thread::sleep(Duration::from_millis(10));
             }
         });
-        let samples = receive(&schedule, &mut sessions, begun);
+        let samples = receive(&schedule, sessions, begun);
         done.store(true, Relaxed);
         match sender.join() {
             Ok(sent) => sent.and(samples),
             Err(_) => Err(io::Error::other("the sending thread panicked")),
         }
     })?;
-    for session in sessions {
-        session.close()?;
-    }
     Ok(Outcome { begun, samples })
 }
 

@@ -29,6 +29,8 @@ pub enum Group {
     Grown,
     /// A fresh server with a keytab and a TLS port.
     Secure,
+    /// The same, for logins alone, and a crowd that has none.
+    Flood,
 }
 
 /// One row.
@@ -88,6 +90,7 @@ pub const ROWS: &[Row] = &[
     secure("tls-full", "full TLS 1.3 handshake", 1.0 / 2.0),
     secure("tls-resumed", "TLS 1.3 handshake of a resuming client", 1.0 / 3.0),
     secure("tls-get", "get 1 KiB through TLS, pipelined", 1.0 / 4.0),
+    other("flood", "get at 2,000/s in a flood, p99 over calm", "times", Judge::Absolute(2.0), Group::Flood),
 ];
 
 /// The row called `id`.

@@ -77,6 +77,7 @@ fn main() -> ExitCode {
             Ok(port) => floor::run(port, Path::new(log)),
             Err(_) => Err(io::Error::other("--floor needs a port")),
         },
+        ["--crowd", plain, tls, token] => secure::crowd(plain, tls, Path::new(token)),
         // `cargo test --all-targets` runs benches without this flag.
         list if !list.contains(&"--bench") => {
             println!("the benchmark runs by `make bench` only");
@@ -190,7 +191,7 @@ impl Options {
         if runs > 1 && group == Group::Main {
             order.push(Kind::Java);
         }
-        order.retain(|k| *k != Kind::Floor || group != Group::Secure);
+        order.retain(|k| *k != Kind::Floor || !matches!(group, Group::Secure | Group::Flood));
         order.retain(|k| self.kinds.contains(k));
         order
     }
@@ -234,7 +235,7 @@ fn run(options: &Options) -> io::Result<()> {
     let programs = Programs::find(options.oxkeeper.clone(), options.dir.clone())?;
     let begun = Instant::now();
     let mut results = Results::default();
-    for group in [Group::Main, Group::Idle, Group::Tree, Group::Grown, Group::Secure] {
+    for group in [Group::Main, Group::Idle, Group::Tree, Group::Grown, Group::Secure, Group::Flood] {
         let wanted = ROWS.iter().any(|r| r.group == group && options.wants(r.id));
         if wanted {
             run_group(options, &programs, group, &mut results)?;
@@ -264,7 +265,7 @@ fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut
         _ => None,
     };
     let place = match group {
-        Group::Secure => Some(secure::Place::new()?),
+        Group::Secure | Group::Flood => Some(secure::Place::new()?),
         _ => None,
     };
     for kind in options.order(group) {
@@ -278,6 +279,11 @@ fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut
             (Group::Secure, _) => match &place {
                 Some(place) => secure::run(programs, kind, place, &pace, &|id| options.wants(id))
                     .map(|found| add_wanted(options, kind, found, results)),
+                None => Ok(()),
+            },
+            (Group::Flood, _) => match &place {
+                Some(place) => secure::flood(programs, kind, place, options.quick)
+                    .map(|seen| add_wanted(options, kind, vec![("flood", seen)], results)),
                 None => Ok(()),
             },
             _ => {

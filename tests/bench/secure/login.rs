@@ -16,7 +16,7 @@ use crate::session::Session;
 use crate::wire;
 
 /// Op code of a SASL request.
-const SASL: i32 = 102;
+pub const SASL: i32 = 102;
 
 /// Clients with one principal.
 pub struct Clients {
@@ -35,9 +35,27 @@ impl Clients {
 
     /// One login, from connect to close.
     pub fn log_in(&self, addr: SocketAddr) -> io::Result<()> {
+        self.open(addr, 8 << 10)?.close()
+    }
+
+    /// A session that is logged in, with a read buffer of `buffer` bytes.
+    pub fn open(&self, addr: SocketAddr, buffer: usize) -> io::Result<Session> {
+        let mut session = Session::open_sized(addr, buffer)?;
+        self.prove(&mut session).map(|_| session)
+    }
+
+    /// The first token of a login that was accepted: a replay from now on.
+    pub fn recorded(&self, addr: SocketAddr) -> io::Result<Vec<u8>> {
         let mut session = Session::open_sized(addr, 8 << 10)?;
+        let token = self.prove(&mut session)?;
+        session.close()?;
+        Ok(token)
+    }
+
+    /// The exchange, from its first token, which is returned, to its last.
+    fn prove(&self, session: &mut Session) -> io::Result<Vec<u8>> {
         let mut conversation = self.initiator.begin(HOST).map_err(refused)?;
-        let mut from_server = None;
+        let (mut first, mut from_server) = (None, None);
         let mut xid = 0;
         loop {
             let next = conversation.step(from_server.as_deref()).map_err(refused)?;
@@ -47,12 +65,13 @@ impl Clients {
                 Next::Done => break,
             };
             xid += 1;
-            from_server = exchange(&mut session, xid, &token)?;
+            from_server = exchange(session, xid, &token)?;
+            first.get_or_insert(token);
             if last {
                 break;
             }
         }
-        session.close()
+        first.ok_or_else(|| io::Error::other("a login without a token"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rows about proof: Kerberos logins, TLS handshakes, reads through TLS.
+//! The rows about proof: Kerberos logins, TLS handshakes, reads through TLS, a flood of strangers.
 //!
 //! # Invariants
 //!
@@ -7,6 +7,8 @@
 //! * A login that is refused is an error of the row; so is a handshake that was to resume and did not, on
 //!   Oxkeeper. Java's server was not seen to resume for this client: its figure is what it does instead.
 
+mod crowd;
+mod flood;
 mod login;
 mod place;
 mod tls;
@@ -25,6 +27,8 @@ use crate::servers::{self, Kind, Programs};
 use crate::stats::Histogram;
 use crate::tree::Results;
 
+pub use crowd::crowd;
+pub use flood::flood;
 pub use place::Place;
 
 /// Clients that do one thing after the other.

@@ -51,6 +51,13 @@ impl Place {
         format!("alice@{}", self.realm.name())
     }
 
+    /// Keeps bytes in a file of the place.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+        let path = self.dir.path().join(name);
+        fs::write(&path, bytes)?;
+        Ok(path)
+    }
+
     fn jaas(&self) -> PathBuf {
         self.dir.path().join("jaas.conf")
     }
