@@ -28,7 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("session", &[]),
     ("auth", &["proto"]),
     ("zab", &["peer", "txn", "disk"]),
-    ("replica", &["zab", "tree", "watch", "session", "auth", "proto", "txn", "jute", "disk"]),
+    ("replica", &["zab", "peer", "tree", "watch", "session", "auth", "proto", "txn", "jute", "disk"]),
     ("storage", &["disk", "txn", "jute"]),
     ("driver", &["replica", "storage", "tree", "disk", "txn", "zab", "peer", "jute"]),
     ("os", &["disk"]),

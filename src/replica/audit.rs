@@ -8,7 +8,7 @@
 //!   once, with its parts beside (`AuditHelper`).
 
 use super::conn::Conn;
-use super::pipeline::{Origin, Pending, Request};
+use super::pipeline::{Origin, Pending, Request, Source};
 use super::read::{Ask, Holder};
 use super::shared::Shared;
 use crate::auth::Identities;
@@ -73,8 +73,11 @@ pub(super) fn applied(
     if let Txn::CloseSession { paths } = &pending.record.txn {
         return ephemerals(shared, pending, paths.as_deref().unwrap_or_default(), changes);
     }
-    let Some(origin) = &pending.origin else {
-        return own_delete(shared, pending, applied);
+    let origin = match &pending.source {
+        Source::Client(origin) => origin,
+        Source::Own => return own_delete(shared, pending, applied),
+        // Told where its client is.
+        Source::Elsewhere | Source::Queued | Source::Confirms(_) => return,
     };
     let Some(asked) = &origin.asked else { return };
     let zxid = Some(pending.record.header.zxid);

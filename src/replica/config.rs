@@ -8,12 +8,13 @@ use crate::auth::enforce::Enforcement;
 use crate::auth::{DigestAlgorithm, Providers};
 use crate::config::{Settings, settings};
 use crate::tree::TreeConfig;
+use crate::types::ServerId;
 use std::time::Duration;
 
 /// Settings of a replica, resolved.
 #[derive(Clone, Debug)]
 pub struct ReplicaConfig {
-    /// Server id in the top byte of session ids (1 on a standalone server, as in ZooKeeper).
+    /// Server id in the top byte of session ids: its low eight bits (1 on a standalone server, as in ZooKeeper).
     pub server_id: u8,
     /// tickTime.
     pub tick: Duration,
@@ -29,6 +30,15 @@ pub struct ReplicaConfig {
     pub close_session_paths: bool,
     /// `reconfigEnabled`.
     pub reconfig_enabled: bool,
+    /// `localSessionsEnabled`: new sessions are known to their server alone. Not on a standalone
+    /// server, as in ZooKeeper: its sessions survive its restart.
+    pub local_sessions: bool,
+    /// `localSessionsUpgradingEnabled`: a local session may make ephemerals, and is the ensemble's then.
+    pub local_sessions_upgrade: bool,
+    /// `readonlymode.enabled`: reads are served while there is no leader.
+    pub read_only_mode: bool,
+    /// `linearizableSync`: a sync is answered only after a quorum has confirmed the leader.
+    pub linearizable_sync: bool,
     /// Schemes.
     pub providers: Providers,
     /// What every session has to prove before it may ask for anything.
@@ -42,6 +52,19 @@ pub struct ReplicaConfig {
 }
 
 impl ReplicaConfig {
+    /// Resolves the settings of a member of an ensemble.
+    pub fn member(s: &Settings, id: ServerId, hash_seed: u64) -> ReplicaConfig {
+        let [.., low] = id.0.to_be_bytes();
+        ReplicaConfig {
+            server_id: low,
+            local_sessions: s.session.local_sessions_enabled,
+            local_sessions_upgrade: s.session.local_sessions_upgrading_enabled,
+            read_only_mode: s.session.readonlymode_enabled,
+            linearizable_sync: s.quorum.linearizable_sync,
+            ..ReplicaConfig::standalone(s, hash_seed)
+        }
+    }
+
     /// Resolves the settings of a standalone server. `hash_seed` is entropy from the edge.
     pub fn standalone(s: &Settings, hash_seed: u64) -> ReplicaConfig {
         let tick = u64::try_from(s.session.tick_time).unwrap_or(1).max(1);
@@ -59,6 +82,10 @@ impl ReplicaConfig {
             enforce_quota: s.tree.enforce_quota,
             close_session_paths: s.tree.close_session_txn_enabled,
             reconfig_enabled: s.quorum.reconfig_enabled,
+            local_sessions: false,
+            local_sessions_upgrade: false,
+            read_only_mode: false,
+            linearizable_sync: false,
             providers: providers(s),
             enforcement: Enforcement::of(&s.auth),
             container_interval: Duration::from_millis(u64::from(s.tree.container_check_interval_ms)),

@@ -2,11 +2,14 @@
 //!
 //! # Invariants
 //!
-//! * Expiry is a transaction like any other; nothing disappears on its own.
+//! * Expiry is a transaction like any other; nothing of the ensemble disappears on its own. A learner
+//!   keeps the time of its local sessions alone.
 //! * Deletes of one scan are spread out, so that a large one does not crowd out clients.
 
 use super::node::Node;
 use super::observe::{Event, SessionEvent};
+use super::pipeline::Source;
+use super::role::Role;
 use crate::limits::REAPED_AT_ONCE;
 use crate::txn::kind;
 use crate::types::{Instant, Now, SessionId};
@@ -33,7 +36,7 @@ impl Reaper {
 }
 
 impl Node {
-    /// Expires sessions whose time is over.
+    /// Expires sessions whose time is over, of those that this server keeps the time of.
     pub(super) fn expire_sessions(&mut self, now: Now) {
         let gone = {
             let mut sessions = self.shared.sessions.lock();
@@ -45,7 +48,9 @@ impl Node {
         for id in gone {
             let conn = self.holders.get(&id).map(|conn| &**conn);
             self.shared.note(&Event::Session { id, what: SessionEvent::Expired, conn });
-            self.close_session(id, None, now);
+            if !self.end_local(id) && matches!(self.role, Role::Alone | Role::Leading(_)) {
+                self.close_session(id, 0, Source::Own, None, now);
+            }
         }
     }
 
@@ -74,8 +79,8 @@ impl Node {
                 admission.admit_own(part.kind, part.txn)
             })
         });
-        if let Some(record) = made {
-            self.propose(record, None, now);
+        if let Some(record) = made.flatten() {
+            self.propose(record, Source::Own, None, now);
         }
     }
 }

@@ -4,7 +4,8 @@
 //! shared tree at once; everything else goes, in order, to the [`Node`], which turns it
 //! into a transaction ([`admit`]), has it logged, applies it once committed, fires the
 //! watches and replies. A standalone server is a node with one voter: what is durable
-//! here is committed.
+//! here is committed. A leader's transactions are committed by a quorum; a learner hands
+//! its clients' requests to its leader and answers when their transactions come back.
 //!
 //! # Invariants
 //!
@@ -12,25 +13,35 @@
 //! * A read sees every write that its session was answered before it, and none that its
 //!   session sent after it.
 //! * An event of a transaction leaves before any reply that was computed after it.
-//! * Nothing is applied before it is durable; every applied transaction's digest equals
-//!   the one that was computed at admission.
+//! * Nothing is applied before it is durable: here on a standalone server, on a quorum in
+//!   an ensemble. Every applied transaction's digest equals the one that was computed at
+//!   admission, or the node stops serving.
+//! * While a node looks for a leader its tree is exactly what its log holds durably.
 
 mod accept;
 mod admit;
 mod audit;
 mod changes;
+mod commit;
 mod config;
 mod conn;
 mod connect;
 mod expiry;
 mod io;
+mod leading;
+mod learner;
+mod learning;
+mod local;
 mod login;
 mod node;
 mod observe;
 mod pipeline;
+mod propose;
+mod quarantine;
 mod read;
 mod recovery;
 mod reply;
+mod role;
 mod shared;
 mod snapshot;
 mod watches;
@@ -42,10 +53,12 @@ pub use accept::{Accepted, accept, accept_connect};
 pub use config::ReplicaConfig;
 pub use conn::{Conn, ConnStats, Outgoing, Phase, Wake};
 pub use io::{DiskDone, DiskOp};
+pub use learning::ToLeader;
 pub use login::{SaslEnd, finish_sasl, is_proven, note_refusal, sasl_token_refusal, without_sasl};
 pub use node::{Input, Node, Recovered, StorageState};
 pub use observe::{Event, Observe, SessionEvent, Silent};
 pub use pipeline::Request;
+pub use quarantine::Divergence;
 pub use recovery::{DigestDifference, Rebuild};
 pub use shared::{Shared, Store};
 pub use snapshot::SnapshotTask;

@@ -12,7 +12,7 @@ use crate::error::Code;
 use crate::proto::OpCode;
 use crate::txn::Record;
 use crate::types::stages::StageTimes;
-use crate::types::{Instant, Zxid};
+use crate::types::{Instant, LinkId, Zxid};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl Request {
     }
 }
 
-/// Who waits for a transaction.
+/// A client of this member that waits for a transaction.
 #[derive(Debug)]
 pub(super) struct Origin {
     pub conn: Arc<Conn>,
@@ -71,13 +71,47 @@ pub(super) struct Asked {
     pub identities: Identities,
 }
 
+/// Who asked for a transaction.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// A client of this member.
+    Client(Origin),
+    /// This member itself: expiry, containers, TTLs.
+    Own,
+    /// Somebody at another member, or the leader itself.
+    Elsewhere,
+    /// A client of this member, by way of the leader: who it is stands at the head of the queue
+    /// of its session when the transaction is applied.
+    Queued,
+    /// Nobody: its commit tells that this leader still leads, for a sync.
+    Confirms(Confirmed),
+}
+
+/// Whose sync a quorum confirms.
+#[derive(Debug)]
+pub(super) enum Confirmed {
+    /// A client's of this member.
+    Here(Request),
+    /// A learner's.
+    Link(LinkId),
+}
+
 /// A transaction that is logged and not yet applied.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub record: Record,
-    /// `None`: the server's own (expiry).
-    pub origin: Option<Origin>,
+    pub source: Source,
     pub stages: StageTimes,
+}
+
+impl Pending {
+    /// The client of this member that waits for it.
+    pub fn origin(&self) -> Option<&Origin> {
+        match &self.source {
+            Source::Client(origin) => Some(origin),
+            _ => None,
+        }
+    }
 }
 
 /// One place in the order.
@@ -85,7 +119,8 @@ pub(super) struct Pending {
 pub(super) enum Entry {
     /// Applied when its zxid is committed.
     Txn(Box<Pending>),
-    /// Answered from the tree when everything before it is applied.
+    /// Answered from the tree when everything before it is applied. The close of a local session
+    /// is one, too: it has no transaction.
     Read(Request),
     /// Refused without a transaction.
     Refused(Request, Code),
@@ -118,6 +153,30 @@ impl Pipeline {
                 Some(entry)
             }
         }
+    }
+
+    /// Nobody of this member waits any more: returns whose requests they were. Transactions stay.
+    pub fn disown(&mut self) -> Vec<Arc<Conn>> {
+        let mut conns = Vec::new();
+        for entry in std::mem::take(&mut self.entries) {
+            match entry {
+                Entry::Read(request) | Entry::Refused(request, _) => conns.push(request.conn),
+                Entry::Txn(mut pending) => {
+                    match std::mem::replace(&mut pending.source, Source::Elsewhere) {
+                        Source::Client(origin) => conns.push(origin.conn),
+                        Source::Confirms(Confirmed::Here(request)) => conns.push(request.conn),
+                        _ => {}
+                    }
+                    self.entries.push_back(Entry::Txn(pending));
+                }
+            }
+        }
+        conns
+    }
+
+    /// Forgets what is under way.
+    pub fn clear(&mut self) {
+        *self = Pipeline::default();
     }
 
     /// Everything under way.

@@ -5,6 +5,7 @@
 //! * The header's zxid is the last applied one: this transaction's.
 //! * A failed multi is no error reply: its header says 0, its parts say what happened.
 //! * After the reply to closeSession nothing follows.
+//! * Whoever's session is held by another server gets no reply, and no other one after it.
 
 use super::connect::established;
 use super::observe::{Event, SessionEvent};
@@ -22,15 +23,20 @@ use crate::types::{Now, Stat, Zxid};
 
 /// Replies to whoever asked for an applied transaction, while the store is held.
 pub(super) fn reply(shared: &Shared, store: &Store, pending: &Pending, applied: &Applied, now: Now) {
-    let Some(origin) = &pending.origin else { return };
+    let Some(origin) = pending.origin() else { return };
     let zxid = store.tree.last_zxid();
     let code = outcome(pending, applied);
+    if is_moved(&pending.record.txn) {
+        shared.note(&Event::Dropped { conn: &origin.conn, why: "its session is held by another server now" });
+        origin.conn.close_after_flush();
+        return;
+    }
     if origin.op == OpCode::CloseSession {
         let (id, what) = (origin.conn.session_id(), SessionEvent::Closed);
         shared.note(&Event::Session { id, what, conn: Some(&origin.conn) });
     }
     let bytes = match origin.op {
-        OpCode::CreateSession => Some(established(&origin.conn, pending.record.header.client_id)),
+        OpCode::CreateSession => Some(established(&origin.conn, pending.record.header.client_id, false)),
         _ => origin.conn.push(|out| frame(origin, &pending.record.txn, applied, code, zxid, out)),
     };
     if origin.op == OpCode::CloseSession {
@@ -53,6 +59,16 @@ fn outcome(pending: &Pending, applied: &Applied) -> Code {
         Txn::Error { err } => Code::from_number(*err).unwrap_or(Code::SystemError),
         Txn::Multi(_) => Code::Ok,
         _ => applied.code,
+    }
+}
+
+/// Was it refused, whole or in a part, because its session is held elsewhere? The connection then
+/// ends without a reply, as in ZooKeeper: its client has another one.
+fn is_moved(txn: &Txn) -> bool {
+    match txn {
+        Txn::Error { err } => *err == Code::SessionMoved.number(),
+        Txn::Multi(parts) => parts.iter().any(|part| is_moved(&part.txn)),
+        _ => false,
     }
 }
 

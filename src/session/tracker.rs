@@ -23,9 +23,28 @@ pub struct Session {
     /// The bucket whose entry is valid; entries elsewhere are left over.
     bucket_ms: AtomicU64,
     closing: AtomicBool,
+    /// Known to this server alone.
+    local: AtomicBool,
 }
 
 impl Session {
+    /// A session that somebody else keeps the time of (the leader, for its learners): its
+    /// connection notes here when the client was heard.
+    pub fn held(id: SessionId, timeout_ms: u32, now: Instant) -> Arc<Session> {
+        Arc::new(Session::new(id, timeout_ms, false, now))
+    }
+
+    fn new(id: SessionId, timeout_ms: u32, local: bool, now: Instant) -> Session {
+        Session {
+            id,
+            timeout_ms: AtomicU32::new(timeout_ms),
+            heard_ms: AtomicU64::new(now.millis()),
+            bucket_ms: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            local: AtomicBool::new(local),
+        }
+    }
+
     /// Negotiated time-out, ms.
     pub fn timeout_ms(&self) -> u32 {
         self.timeout_ms.load(Ordering::Relaxed)
@@ -39,6 +58,26 @@ impl Session {
     /// Is a close under way?
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// From now on every check of its own server refuses it.
+    pub fn set_closing(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Does only this server know it? Such a session has no transaction and owns no ephemerals.
+    pub fn is_local(&self) -> bool {
+        self.local.load(Ordering::Acquire)
+    }
+
+    /// The ensemble knows it, or is about to.
+    pub fn set_global(&self) {
+        self.local.store(false, Ordering::Release);
+    }
+
+    /// When its client was last heard, ms of the monotonic clock.
+    pub fn heard_ms(&self) -> u64 {
+        self.heard_ms.load(Ordering::Relaxed)
     }
 
     fn deadline_ms(&self) -> u64 {
@@ -67,17 +106,20 @@ impl Tracker {
 
     /// Tracks a session with a full time-out from now; a known one is touched instead.
     pub fn track(&mut self, id: SessionId, timeout_ms: u32, now: Instant) -> Arc<Session> {
+        self.begin(id, timeout_ms, false, now)
+    }
+
+    /// [`Tracker::track`] for a session that no other server shall know.
+    pub fn track_local(&mut self, id: SessionId, timeout_ms: u32, now: Instant) -> Arc<Session> {
+        self.begin(id, timeout_ms, true, now)
+    }
+
+    fn begin(&mut self, id: SessionId, timeout_ms: u32, local: bool, now: Instant) -> Arc<Session> {
         if let Some(known) = self.sessions.get(&id) {
             known.touch(now);
             return known.clone();
         }
-        let session = Arc::new(Session {
-            id,
-            timeout_ms: AtomicU32::new(timeout_ms),
-            heard_ms: AtomicU64::new(now.millis()),
-            bucket_ms: AtomicU64::new(0),
-            closing: AtomicBool::new(false),
-        });
+        let session = Arc::new(Session::new(id, timeout_ms, local, now));
         let bucket = self.bucket(session.deadline_ms());
         self.put(&session, bucket);
         self.sessions.insert(id, session.clone());
@@ -109,9 +151,14 @@ impl Tracker {
         }
     }
 
-    /// The close is committed.
-    pub fn remove(&mut self, id: SessionId) {
-        self.sessions.remove(&id);
+    /// The close is committed, or somebody else keeps its time from now on.
+    pub fn remove(&mut self, id: SessionId) -> Option<Arc<Session>> {
+        self.sessions.remove(&id)
+    }
+
+    /// Sessions that only this server knows.
+    pub fn locals(&self) -> usize {
+        self.sessions.values().filter(|s| s.is_local()).count()
     }
 
     /// Number of sessions.

@@ -30,6 +30,10 @@ pub const ALL: &[(&str, &str)] = &[
     ("zxid-in-auth-reply", "the reply to an auth packet carries a zxid"),
     ("error-code", "a missing parent is reported as NODEEXISTS"),
     ("digest-stale", "a setData does not enter the digest"),
+    ("counter-overflows", "a leader counts its zxids on into the next epoch (ZOOKEEPER-1277)"),
+    ("moved-session-writes", "a session writes from where it was before it moved"),
+    ("learner-read-overtakes", "a learner answers a read before an earlier write of its session"),
+    ("difference-served", "a replica whose digest differs goes on serving"),
 ];
 
 #[cfg(feature = "mutants")]

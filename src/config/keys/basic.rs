@@ -14,8 +14,8 @@ table! {
         "tickTime" "" from(1), "3000" "ms" WORKS, "Length of a tick, the unit of session time-outs and of the limits between servers.";
         "minSessionTimeout" "" from(-1), "-1" "ms" WORKS, "Smallest session time-out a client gets; -1 is two ticks.";
         "maxSessionTimeout" "" from(-1), "-1" "ms" WORKS, "Largest session time-out a client gets; -1 is twenty ticks.";
-        "localSessionsEnabled" "" BOOL, "false" "" ENSEMBLE, "Sessions stay at the server they were opened at until they create an ephemeral node.";
-        "localSessionsUpgradingEnabled" "" BOOL, "false" "" ENSEMBLE, "A local session becomes global when it creates an ephemeral node.";
+        "localSessionsEnabled" "" BOOL, "false" "" WORKS, "Sessions stay at the server they were opened at until they create an ephemeral node.";
+        "localSessionsUpgradingEnabled" "" BOOL, "false" "" WORKS, "A local session becomes global when it creates an ephemeral node.";
         "<any other key>" "zookeeper.<key>" TEXT, "" "" WORKS, "Unknown keys are kept as system properties with a warning, never an error.";
         "extendedTypesEnabled" "zookeeper.extendedTypesEnabled" BOOL, "false" "" WORKS, "Allow TTL nodes; server ids then end at 254.";
         "emulate353TTLNodes" "zookeeper.emulate353TTLNodes" BOOL, "false" "" WORKS, "Read TTL nodes in the encoding of ZooKeeper 3.5.3.";

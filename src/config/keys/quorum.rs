@@ -32,6 +32,7 @@ table! {
         "learner.closeSocketAsync" "zookeeper.learner.closeSocketAsync" BOOL, "false" "" none("closing a connection never holds a thread"), "Close the connection to the leader on another thread.";
         "learner.asyncSending" "zookeeper.learner.asyncSending" BOOL, "false" "" none("sending never holds a thread"), "Send to the leader on another thread.";
         "leaderServes" "zookeeper.leaderServes" YES_NO, "yes" "" ENSEMBLE, "With `no` the leader takes no clients.";
+        "linearizableSync" "zookeeper.linearizableSync" BOOL, "false" "" WORKS, "Oxkeeper's own: the leader answers a sync only after a quorum has confirmed, behind it, that it still leads. A read after it is linearizable; each sync costs an empty transaction.";
         "leaderConnectDelayDuringRetryMs" "zookeeper.leaderConnectDelayDuringRetryMs" from(0), "100" "ms" ENSEMBLE, "Pause between tries to connect to the leader.";
         "cnxTimeout" "zookeeper.cnxTimeout" from(1), "5000" "ms" ENSEMBLE, "Time to connect to an election port.";
         "quorumCnxnTimeoutMs" "zookeeper.quorumCnxnTimeoutMs" ANY_INT, "-1" "ms" ENSEMBLE, "Time for the handshake of an election connection; -1 takes syncLimit.";

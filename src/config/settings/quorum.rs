@@ -57,6 +57,8 @@ pub struct Quorum {
     pub max_concurrent_diff_syncs: u32,
     /// `leaderServes`.
     pub leader_serves: bool,
+    /// `linearizableSync`: a sync waits until a quorum has confirmed the leader.
+    pub linearizable_sync: bool,
     /// `leaderConnectDelayDuringRetryMs`.
     pub leader_connect_delay_ms: u32,
     /// `cnxTimeout`, milliseconds.
@@ -149,6 +151,7 @@ impl Quorum {
             max_concurrent_snap_syncs: given.number("leader.maxConcurrentSnapSyncs"),
             max_concurrent_diff_syncs: given.number("leader.maxConcurrentDiffSyncs"),
             leader_serves: given.flag("leaderServes"),
+            linearizable_sync: given.flag("linearizableSync"),
             leader_connect_delay_ms: given.number("leaderConnectDelayDuringRetryMs"),
             cnx_timeout: given.number("cnxTimeout"),
             quorum_cnxn_timeout_ms: or("quorumCnxnTimeoutMs", sync_time),

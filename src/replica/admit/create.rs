@@ -35,7 +35,11 @@ impl Admission<'_> {
     ) -> Result<SubTxn, Refusal> {
         let mode = CreateMode::from_flags(new.flags).ok_or(Code::BadArguments)?;
         self.check_ttl(new.kind, mode)?;
-        self.check_session()?;
+        if mode.is_ephemeral() {
+            self.check_owner()?
+        } else {
+            self.check_session()?
+        }
         let parent_path = parent_of(new.path)?;
         let acl = fix_up(new.acl, self.caller()).map_err(|_| Code::InvalidAcl)?;
         let parent = self.outstanding.get(&self.store.tree, parent_path);

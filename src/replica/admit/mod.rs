@@ -33,6 +33,10 @@ pub(super) struct Admission<'a> {
     pub outstanding: &'a mut Outstanding,
     pub session: SessionId,
     pub identities: &'a Identities,
+    /// Is the session held by another server than the one that asks?
+    pub moved: bool,
+    /// Is this the leader of an ensemble?
+    pub leads: bool,
     pub xid: i32,
     pub zxid: Zxid,
     pub wall_ms: i64,
@@ -87,7 +91,8 @@ impl Admission<'_> {
         Record { header: self.header(kind), txn, digest }
     }
 
-    fn failed(&self, code: Code) -> Record {
+    /// An error transaction with this code.
+    pub fn failed(&self, code: Code) -> Record {
         Record { header: self.header(kind::ERROR), txn: Txn::Error { err: code.number() }, digest: None }
     }
 
@@ -116,13 +121,30 @@ impl Admission<'_> {
         }
     }
 
-    /// `SessionTracker.checkSession`.
+    /// `SessionTracker.checkSession`. A leader takes a session that it does not know for expired,
+    /// unless it may be a local one of another server (`LeaderSessionTracker.checkSession`).
     fn check_session(&self) -> Result<(), Refusal> {
         match self.sessions.get(self.session) {
-            None => Err(Code::UnknownSession.into()),
             Some(s) if s.is_closing() => Err(Code::SessionExpired.into()),
+            Some(_) if self.moved => Err(Code::SessionMoved.into()),
             Some(_) => Ok(()),
+            None if !self.leads => Err(Code::UnknownSession.into()),
+            None if self.config.local_sessions && !self.is_from_here() => Ok(()),
+            None => Err(Code::SessionExpired.into()),
         }
+    }
+
+    /// What owns an ephemeral must be known to the ensemble (`checkGlobalSession`).
+    fn check_owner(&self) -> Result<(), Refusal> {
+        if self.leads && self.sessions.get(self.session).is_none() {
+            return Err(Code::SessionExpired.into());
+        }
+        self.check_session()
+    }
+
+    /// Was the session's id made by this server?
+    fn is_from_here(&self) -> bool {
+        self.session.0.to_be_bytes()[0] == self.config.server_id
     }
 
     fn caller(&self) -> Caller<'_> {
