@@ -3,7 +3,8 @@
 //! Pure like everything below the line: production runs a [`Worker`] in the log thread and a
 //! [`SnapshotJob`] in the snapshot thread, the simulator runs the same two at virtual times. In an
 //! ensemble a [`MemberWorker`] carries out everything that a member asks of the disk, and links
-//! bring and take snapshots and logs by [`SnapshotReceiver`] and [`SnapshotSender`].
+//! bring and take snapshots and logs by [`SnapshotReceiver`], [`SnapshotSender`] and
+//! [`LogSender`].
 //!
 //! # Invariants
 //!
@@ -31,6 +32,6 @@ pub use load::{MemberFiles, Start, start, start_member};
 pub use member::{MemberRules, MemberWorker};
 pub use policy::{SnapshotPolicy, Spread};
 pub use receive::{NotReceived, SnapshotReceiver, Staged};
-pub use send::{NotSent, SnapshotSender};
+pub use send::{LogSender, NotSent, SnapshotSender};
 pub use snapshot::SnapshotJob;
 pub use worker::{Completion, Worker};

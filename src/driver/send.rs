@@ -6,7 +6,12 @@
 //!   whose tree was replaced under way ends with an error, and so does its link.
 //! * A chunk is bounded: applying waits for no more than one.
 
+use crate::disk::Disk;
+use crate::peer::PacketKind;
+use crate::peer::codec::write_packet;
 use crate::replica::{Shared, SnapshotTask};
+use crate::storage::log::iter::LogIter;
+use crate::storage::{Dirs, StorageError};
 use crate::txn::snapshot::encode_signature;
 use crate::types::Zxid;
 use std::fmt;
@@ -80,5 +85,37 @@ impl SnapshotSender {
 impl Drop for SnapshotSender {
     fn drop(&mut self) {
         self.let_go();
+    }
+}
+
+/// Sends a stretch of the log, chunk by chunk: a PROPOSAL and a COMMIT for every transaction, as
+/// learners that synchronise are sent what is committed.
+pub struct LogSender<D: Disk> {
+    log: LogIter<D>,
+}
+
+impl<D: Disk> LogSender<D> {
+    /// Everything behind `after`, which the log holds, up to `upto`, which is durable.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be listed.
+    pub fn open(disk: &D, dirs: &Dirs, after: Zxid, upto: Zxid) -> Result<LogSender<D>, StorageError> {
+        LogIter::after(disk, dirs, after, upto).map(|log| LogSender { log })
+    }
+
+    /// Appends packets until `budget` bytes are reached; false when those were the last.
+    ///
+    /// # Errors
+    ///
+    /// The log does not hold all of it (any more), or cannot be read.
+    pub fn chunk(&mut self, budget: usize, out: &mut Vec<u8>) -> Result<bool, StorageError> {
+        let start = out.len();
+        while out.len() - start < budget {
+            let Some((zxid, entry)) = self.log.next_entry()? else { return Ok(false) };
+            write_packet(PacketKind::Proposal, zxid, Some(&entry), out);
+            write_packet(PacketKind::Commit, zxid, None, out);
+        }
+        Ok(true)
     }
 }

@@ -84,6 +84,10 @@ impl SnapshotVisitor for Database {
     }
 
     fn node(&mut self, node: &SnapshotNode<'_>) -> Result<(), String> {
+        // The root is no transaction's.
+        if node.path.is_empty() {
+            return Ok(());
+        }
         let zxid = node.stat.czxid;
         let right = node.path == format!("/{zxid}") && node.data == Some(&contents(zxid));
         self.zxids.push(if right { zxid } else { -1 });

@@ -77,7 +77,7 @@ fn recovery(image: &State, rules: &Rules, expect: &Expect, images: &mut u64) -> 
             let context = |e| format!("crash in recovery, {} of {} operations: {e}", i + 1, history.len());
             if done {
                 let exact = Allowed { history: found.zxids.clone(), min: found.zxids.len() };
-                let exact = Expect { histories: vec![exact], epochs: expect.epochs };
+                let exact = Expect { histories: vec![exact], ..expect.clone() };
                 judge(&again, rules, &exact).map_err(context)?;
             } else {
                 judge(&again, rules, expect).map_err(context)?;

@@ -22,7 +22,12 @@ pub struct Path {
     pub rules: Rules,
 }
 
-/// All of them.
+/// All of them, those of members among them.
+pub fn every() -> Vec<Path> {
+    all().into_iter().chain(crate::member::all()).collect()
+}
+
+/// Those of the storage by itself.
 pub fn all() -> Vec<Path> {
     let plain = |name, prepare, run| Path { name, prepare, run, rules: rules() };
     let mut small = rules();
@@ -76,7 +81,7 @@ pub fn all() -> Vec<Path> {
 
 // What is there before.
 
-fn nothing(disk: &MemDisk) {
+pub fn nothing(disk: &MemDisk) {
     for d in ["/data", "/log"] {
         disk.create_dir_all(FilePath::new(d)).unwrap();
     }
@@ -180,14 +185,14 @@ fn take_snapshot(storage: &Storage<MemDisk>, upto: i64) -> Result<(), StorageErr
     snapshot(storage.begin_snapshot(Zxid(upto), &head())?, &zxids)
 }
 
-fn now(disk: &MemDisk) -> usize {
+pub fn now(disk: &MemDisk) -> usize {
     disk.history().len()
 }
 
 /// Between `min` and `max` of the numbers from 1 on.
 fn between(min: i64, max: i64) -> Expect {
     let allowed = Allowed { history: (1..=max).collect(), min: min as usize };
-    Expect { histories: vec![allowed], epochs: None }
+    Expect { histories: vec![allowed], ..Expect::default() }
 }
 
 /// Appends batches and notes what each may leave and what it promised.
@@ -341,38 +346,38 @@ fn other_history() -> Vec<i64> {
 
 fn install(disk: &MemDisk, trace: &mut Trace) -> Done {
     let old = between(20, 20).histories;
-    trace.expect(0, Expect { histories: old.clone(), epochs: None });
+    trace.expect(0, Expect { histories: old.clone(), ..Expect::default() });
     let (_, mut r) = open(disk, &rules())?;
     let new = Allowed { history: (1..=9).collect(), min: 9 };
     let either = vec![old[0].clone(), new.clone()];
-    trace.expect(now(disk), Expect { histories: either, epochs: None });
+    trace.expect(now(disk), Expect { histories: either, ..Expect::default() });
     let mut writer = r.storage.begin_snapshot(Zxid(9), &head())?;
     writer.chunk(&nodes(&new.history))?;
     assert_eq!(*r.storage.install(writer, Tail::default())?.get(), Zxid(9));
-    trace.expect(now(disk), Expect { histories: vec![new], epochs: None });
+    trace.expect(now(disk), Expect { histories: vec![new], ..Expect::default() });
     append_noting(disk, &mut r.storage, trace, &[2])?;
     Ok(())
 }
 
 fn install_later(disk: &MemDisk, trace: &mut Trace) -> Done {
     let old = between(20, 20).histories;
-    trace.expect(0, Expect { histories: old.clone(), epochs: None });
+    trace.expect(0, Expect { histories: old.clone(), ..Expect::default() });
     let (_, mut r) = open(disk, &rules())?;
     let new = Allowed { history: other_history(), min: 10 };
     let either = vec![old[0].clone(), new.clone()];
-    trace.expect(now(disk), Expect { histories: either, epochs: None });
+    trace.expect(now(disk), Expect { histories: either, ..Expect::default() });
     let last = Zxid::new(3, 1);
     let mut writer = r.storage.begin_snapshot(last, &head())?;
     writer.chunk(&nodes(&new.history))?;
     let tail = Tail { digest: None, last_zxid: Some(last) };
     assert_eq!(*r.storage.install(writer, tail)?.get(), last);
-    trace.expect(now(disk), Expect { histories: vec![new.clone()], epochs: None });
+    trace.expect(now(disk), Expect { histories: vec![new.clone()], ..Expect::default() });
     let mut more = new;
     more.history.push(last.0 + 1);
-    trace.expect(now(disk), Expect { histories: vec![more.clone()], epochs: None });
+    trace.expect(now(disk), Expect { histories: vec![more.clone()], ..Expect::default() });
     put(&mut r.storage, last.0 + 1..=last.0 + 1)?;
     more.min += 1;
-    trace.expect(now(disk), Expect { histories: vec![more], epochs: None });
+    trace.expect(now(disk), Expect { histories: vec![more], ..Expect::default() });
     Ok(())
 }
 

@@ -26,6 +26,15 @@ pub struct Expect {
     pub histories: Vec<Allowed>,
     /// (current, accepted) may not be less.
     pub epochs: Option<(u32, u32)>,
+    /// Who holds the epoch holds this history.
+    pub adopted: Option<Adopted>,
+}
+
+/// The history with which the leader of an epoch began.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    pub epoch: u32,
+    pub history: Vec<i64>,
 }
 
 impl Trace {
@@ -54,7 +63,11 @@ pub fn judge(image: &MemDisk, rules: &Rules, expect: &Expect) -> Result<(), Stri
         return Err(format!("a second crash turned {:?} into {:?}", found.zxids, again.zxids));
     }
     if let Some(least) = expect.epochs {
-        epochs(image, last, least)?;
+        let current = epochs(image, last, least)?;
+        let adopted = expect.adopted.as_ref().filter(|a| current >= a.epoch);
+        if let Some(a) = adopted.filter(|a| !found.zxids.starts_with(&a.history)) {
+            return Err(format!("epoch {} with {:?}, its history is {:?}", a.epoch, found.zxids, a.history));
+        }
     }
     goes_on(image, rules, &found, last)
 }
@@ -72,14 +85,14 @@ fn fits(found: &Database, allowed: &Allowed) -> bool {
     found.zxids.len() >= allowed.min && allowed.history.starts_with(&found.zxids)
 }
 
-fn epochs(image: &MemDisk, last: Zxid, least: (u32, u32)) -> Result<(), String> {
+fn epochs(image: &MemDisk, last: Zxid, least: (u32, u32)) -> Result<u32, String> {
     let dirs = crate::database::dirs();
     let found = Epochs::load(image, &dirs, last).map_err(|e| format!("epochs: {e}"))?;
     let pair = (found.current(), found.accepted());
     if pair.0 < least.0 || pair.1 < least.1 || pair.0 > pair.1 {
         return Err(format!("epochs {pair:?}, promised {least:?}"));
     }
-    Ok(())
+    Ok(pair.0)
 }
 
 /// The log takes the next transaction, and it survives.
