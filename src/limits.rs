@@ -8,8 +8,10 @@ mod peer;
 
 pub use peer::*;
 mod election;
+mod member;
 
 pub use election::*;
+pub use member::*;
 
 /// Default of `jute.maxbuffer`: the largest client frame body and the largest reply
 /// that our own client accepts, bytes. Past it the connection is closed.

@@ -33,6 +33,7 @@ mod learner;
 mod learning;
 mod local;
 mod login;
+pub mod member;
 mod node;
 mod observe;
 mod pipeline;

@@ -11,11 +11,16 @@
 //! * A proposal is contiguous with what was before it, or the link ends.
 
 pub mod election;
+pub mod leader;
+pub mod learner;
 pub mod membership;
+mod proposal;
 pub mod quorum;
 mod types;
+mod window;
 
 pub use election::{Election, ElectionConfig, ElectionOutput};
 pub use membership::Membership;
 pub use quorum::{Quorum, Quorums};
 pub use types::{LogView, Promises, Proposal, Vote};
+pub use window::{Window, follows};

@@ -1,0 +1,25 @@
+//! Bounds of a member as leader and learner.
+//!
+//! # Invariants
+//!
+//! * What others can make grow has its bound here.
+
+/// Bytes of committed transactions kept in memory for learners that lag, beside `commitLogCount`:
+/// 500 transactions of the largest size would be half a gigabyte. Past it the log on disk is read.
+pub const WINDOW_BYTES: usize = 64 << 20;
+
+/// Learners that a leader serves at a time; past it a connection is closed. Ensembles have tens.
+pub const LEADER_LINKS: usize = 4096;
+
+/// Bytes of packets that a learner holds while its disk installs a snapshot or cuts its log; past it
+/// it leaves the leader, and comes again.
+pub const LEARNER_HELD_BYTES: usize = 256 << 20;
+
+/// Learners that wait for a member to become the leader; past it a connection is closed.
+pub const WAITING_LEARNERS: usize = 1024;
+
+/// Packets of such a learner: it has to wait after the first one. Past it the connection is closed.
+pub const WAITING_PACKETS: usize = 4;
+
+/// Connections to a leader that are tried in one role, as in ZooKeeper; then a new election begins.
+pub const DIAL_TRIES: u32 = 5;

@@ -1,0 +1,174 @@
+//! A member without a leader: it settles its log, elects, and may serve reads meanwhile.
+//!
+//! # Invariants
+//!
+//! * It looks only once the disk has answered everything that the last role handed over, and its
+//!   tree is at the end of its log.
+//! * A tree that differs votes for nobody: its end counts as "not to be trusted".
+
+use super::{Member, MemberOutput, Phase};
+use crate::disk::Durable;
+use crate::peer::PeerState;
+use crate::replica::DiskOp;
+use crate::types::{Now, Zxid};
+use crate::zab::election::ElectionOutput;
+use crate::zab::{Promises, Vote};
+use std::time::Duration;
+
+/// Shortest time of looking before reads are served, as in ZooKeeper.
+const READ_ONLY_AFTER: Duration = Duration::from_millis(2000);
+
+impl Member {
+    /// A role ends: its connections close, its clients go, the disk completes.
+    pub(super) fn end_role(&mut self, why: impl Into<String>, now: Now) {
+        let why = why.into();
+        match std::mem::replace(&mut self.phase, Phase::Settling { reloading: false }) {
+            Phase::Leading(leader) => {
+                for link in leader.links() {
+                    self.outbox.hang_up(link, why.clone());
+                }
+                (self.window, self.tail) = leader.into_history();
+            }
+            Phase::Learning(learning) => {
+                self.outbox.hang_up(learning.link, why.clone());
+                (self.window, self.tail) = learning.learner.into_history();
+            }
+            other => {
+                self.phase = other;
+                return;
+            }
+        }
+        self.node.look(now);
+        self.relearn |= self.node.divergence().is_some();
+        while let Some(input) = self.held.pop_front() {
+            self.node.handle(input, now);
+        }
+        self.outbox.disk(DiskOp::Settle);
+        self.tell_role(None, *self.promises.current.get(), false, why);
+    }
+
+    /// The disk has answered everything: take the tree to the end of the log.
+    pub(super) fn settled(&mut self, last: Durable<Zxid>, now: Now) {
+        if !matches!(self.phase, Phase::Settling { reloading: false }) {
+            return;
+        }
+        let end = *last.get();
+        // An empty database stays untrusted until a leader has filled it.
+        if self.promises.last.get().0 >= 0 || end > Zxid::ZERO {
+            self.promises.last = last;
+        }
+        self.node.fast_forward(&last);
+        for proposal in std::mem::take(&mut self.tail) {
+            if proposal.zxid <= end {
+                self.window.push(proposal);
+            }
+        }
+        let tree = self.node.shared().store().tree.last_zxid();
+        if tree == end.max(Zxid::ZERO) && self.window.end() == tree {
+            self.look("the log is settled", now);
+        } else {
+            // Applied, and given up for want of room: as the disk has it.
+            self.phase = Phase::Settling { reloading: true };
+            self.outbox.disk(DiskOp::Truncate(end));
+        }
+    }
+
+    /// Looks for a leader.
+    pub(super) fn look(&mut self, why: &str, now: Now) {
+        if self.stopping {
+            return self.leave(false, "the server stops", now);
+        }
+        let delay = u64::try_from(self.config.observer_delay.as_millis()).unwrap_or(u64::MAX);
+        let pause = if self.membership.observes() { self.draw(delay) } else { 0 };
+        if pause > 0 && why != "the server starts" {
+            self.phase = Phase::Pausing { until: now.mono + Duration::from_millis(pause) };
+        } else {
+            self.election_begins(now);
+        }
+    }
+
+    pub(super) fn election_begins(&mut self, now: Now) {
+        let wait = READ_ONLY_AFTER.max(self.config.tick);
+        let read_only_at = self.config.replica.read_only_mode.then(|| now.mono + wait);
+        self.phase = Phase::Looking { read_only_at };
+        self.election.set_quorums(self.membership.quorums());
+        let last = self.promises.last;
+        let last = if self.relearn { last.map(|_| Zxid(-1)) } else { last };
+        self.election.look(Promises { last, ..self.promises }, now.mono);
+    }
+
+    pub(super) fn read_only_timeout(&mut self, now: Now) {
+        if let Phase::Looking { read_only_at } = &mut self.phase {
+            if read_only_at.is_some_and(|at| now.mono >= at) {
+                *read_only_at = None;
+                self.node.read_only(now);
+                self.tell_role(None, *self.promises.current.get(), true, "reads are served without a leader");
+            } else {
+                self.node.handle_timeout(now);
+            }
+        }
+    }
+
+    /// Carries out what the election wants.
+    pub(super) fn work_election(&mut self, now: Now) -> bool {
+        let mut worked = false;
+        while let Some(output) = self.election.poll_output() {
+            worked = true;
+            match output {
+                ElectionOutput::Send { to, note } => self.outbox.push(MemberOutput::Notify { to, note }),
+                ElectionOutput::Elected { state, vote } => self.elected(state, vote, now),
+                ElectionOutput::NewerConfig(ensemble) => {
+                    if let Phase::Looking { .. } = self.phase {
+                        self.activate(&ensemble, None, None, Zxid(-1));
+                        self.election_begins(now);
+                    }
+                }
+            }
+        }
+        worked
+    }
+
+    fn elected(&mut self, state: PeerState, vote: Vote, now: Now) {
+        if !matches!(self.phase, Phase::Looking { .. }) {
+            return;
+        }
+        self.vote = vote;
+        self.election.settle(state, vote);
+        match state {
+            PeerState::Leading => self.begin_leading(vote, now),
+            PeerState::Following => self.begin_learning(vote, false, now),
+            PeerState::Observing => self.begin_learning(vote, true, now),
+            PeerState::Looking => {}
+        }
+    }
+
+    /// Takes no part any more. `full`: until there is room.
+    pub(super) fn leave(&mut self, full: bool, why: impl Into<String>, now: Now) {
+        let why = why.into();
+        match std::mem::replace(&mut self.phase, Phase::Out { full }) {
+            Phase::Leading(leader) => {
+                for link in leader.links() {
+                    self.outbox.hang_up(link, why.clone());
+                }
+                (self.window, self.tail) = leader.into_history();
+            }
+            Phase::Learning(learning) => {
+                self.outbox.hang_up(learning.link, why.clone());
+                (self.window, self.tail) = learning.learner.into_history();
+            }
+            Phase::Out { full: before } => {
+                self.phase = Phase::Out { full: before && full };
+                return;
+            }
+            _ => {}
+        }
+        for (link, _) in self.waiting.drain() {
+            self.outbox.hang_up(link, why.clone());
+        }
+        self.node.look(now);
+        while let Some(input) = self.held.pop_front() {
+            self.node.handle(input, now);
+        }
+        self.tell_role(None, *self.promises.current.get(), false, why);
+    }
+}
