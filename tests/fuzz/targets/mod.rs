@@ -77,6 +77,7 @@ targets! {
     peers::payload 2 4 RESERVE;
     peers::notification 4 4 RESERVE;
     peers::initial 4 32 RESERVE;
+    peers::configtext 32 32 RESERVE;
     tls::subject 4 8 RESERVE;
     tls::jks 8 8 RESERVE;
     tls::pkcs12 8 8 RESERVE;

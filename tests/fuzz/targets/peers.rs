@@ -146,3 +146,29 @@ pub mod initial {
         }
     }
 }
+
+/// A configuration as members tell it.
+pub mod configtext {
+    use oxkeeper::config::quorum::Ensemble;
+
+    fn read(text: &str) -> Result<Ensemble, String> {
+        Ensemble::parse(text, true).map_err(|fault| fault.what)
+    }
+
+    pub fn decode(data: &[u8]) -> bool {
+        read(&String::from_utf8_lossy(data)).is_ok()
+    }
+
+    pub fn check(data: &[u8]) {
+        match read(&String::from_utf8_lossy(data)) {
+            Ok(ensemble) => {
+                let text = ensemble.to_string();
+                let again = read(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+                assert_eq!(again.to_string(), text);
+                // The addresses of a member are sorted when they are written.
+                assert_eq!((again.voters(), again.version), (ensemble.voters(), ensemble.version));
+            }
+            Err(why) => assert!(!why.is_empty() && !why.contains('\n')),
+        }
+    }
+}
