@@ -15,7 +15,8 @@ use crate::error::Code;
 use crate::jute::Writer;
 use crate::jute::records::write_stat;
 use crate::proto::{
-    FrameBuilder, MULTI_END, OpCode, ReplyHeader, error_reply, write_multi_end, write_multi_header,
+    ConnectResponse, FrameBuilder, MULTI_END, OpCode, ReplyHeader, error_reply, write_multi_end,
+    write_multi_header,
 };
 use crate::tree::Applied;
 use crate::txn::{Txn, kind};
@@ -36,7 +37,16 @@ pub(super) fn reply(shared: &Shared, store: &Store, pending: &Pending, applied: 
         shared.note(&Event::Session { id, what, conn: Some(&origin.conn) });
     }
     let bytes = match origin.op {
-        OpCode::CreateSession => Some(established(&origin.conn, pending.record.header.client_id, false)),
+        OpCode::CreateSession if code == Code::Ok => {
+            Some(established(&origin.conn, pending.record.header.client_id, false))
+        }
+        // The leader would not have it: as if it were over already.
+        OpCode::CreateSession => {
+            let refused = ConnectResponse::refused(origin.conn.read_only_byte());
+            origin.conn.push(|out| refused.encode(out));
+            origin.conn.close_after_flush();
+            None
+        }
         _ => origin.conn.push(|out| frame(origin, &pending.record.txn, applied, code, zxid, out)),
     };
     if origin.op == OpCode::CloseSession {

@@ -59,6 +59,7 @@ impl Node {
             for (id, timeout) in &store.sessions {
                 tracker.track(SessionId(*id), (*timeout).max(0) as u32, now.mono);
             }
+            self.outstanding = Outstanding::new(&store.tree, self.shared.config.tree.digest);
             orphans(&store.tree, &store.sessions)
         };
         (self.last_proposed, self.committed) = (first, first);

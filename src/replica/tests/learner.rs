@@ -129,6 +129,21 @@ fn transaction(session: SessionId, cxid: i32, zxid: Zxid) -> Proposal {
 }
 
 #[test]
+fn a_session_that_the_leader_will_not_have_is_refused() {
+    let mut w = World::member(2, |_| {});
+    w.node.learn(w.now);
+    w.node.serve();
+    let conn = w.ask_session(0, vec![], false);
+    let zxid = Zxid::new(1, 1);
+    let header = TxnHeader { client_id: conn.session_id().0, cxid: 0, zxid, time: 1, kind: kind::ERROR };
+    let record = Record { header, txn: Txn::Error { err: Code::MarshallingError.number() }, digest: None };
+    w.node.proposed(&Proposal { zxid, bytes: record.to_bytes().into() }, w.now).unwrap();
+    w.node.handle_committed(zxid, w.now);
+    assert_eq!(w.response(&conn).unwrap().session_id, 0);
+    assert_eq!(conn.phase(), Phase::Closed);
+}
+
+#[test]
 fn what_was_proposed_before_a_request_is_not_its_answer() {
     let mut e = Ensemble::plain(2);
     let c = e.connect(1);
