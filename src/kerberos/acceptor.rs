@@ -88,8 +88,12 @@ impl Acceptor {
     }
 }
 
-/// Nobody could log in without the replay cache: better to hear of it at the start.
+/// Nobody could log in without the replay cache: better to hear of it at the start. A directory that is not there
+/// yet is made by the first start, before anybody is served.
 fn writable(cache: &Path) -> Result<(), KerberosError> {
+    if cache.parent().is_some_and(|directory| !directory.exists()) {
+        return Ok(());
+    }
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(cache);
     file.map(drop).map_err(|error| {
         let what = format!("the replay cache {} cannot be written: {error}", cache.display());
