@@ -60,6 +60,11 @@ lacking_for_tests() {
     if [ $FAMILY = debian ]; then
         [ -x /usr/share/zookeeper/bin/zkCli.sh ] || want zookeeper
         [ -x /usr/lib/zookeeper/bin/cli_mt ]     || want zookeeper-bin
+        has cmake                                || want cmake
+        has g++                                  || want g++
+        [ -e /usr/include/sasl/sasl.h ]          || want libsasl2-dev
+        compgen -G '/usr/lib/*/sasl2/libgssapiv2.so*' > /dev/null || want libsasl2-modules-gssapi-mit
+        compgen -G '/usr/lib/*/sasl2/libdigestmd5.so*' > /dev/null || want libsasl2-modules
     fi
 }
 
@@ -192,6 +197,56 @@ kazoo() {
     rm -rf "$tmp"
 }
 
+# --- the C client with SASL: Debian's library is built without, so its source is built once more ----------
+
+# Where Debian's sources are, after the machine's own list of binaries; everything apt writes stays in DIR.
+source_of() { # source_of DIR PACKAGE
+    local dir=$1 file
+    mkdir -p "$dir/parts" "$dir/lists/partial" "$dir/cache/archives/partial"
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+        case $file in
+            *.list)    sed -n 's/^deb /deb-src /p' "$file" > "$dir/parts/${file##*/}" ;;
+            *.sources) sed 's/^Types:.*/Types: deb-src/' "$file" > "$dir/parts/${file##*/}" ;;
+        esac
+    done
+    local apt=(timeout 400 apt-get -q -o Dir::Etc::SourceList="$dir/parts/none" -o Dir::Etc::SourceParts="$dir/parts"
+        -o Dir::State::Lists="$dir/lists" -o Dir::Cache="$dir/cache")
+    "${apt[@]}" update && (cd "$dir" && "${apt[@]}" source --download-only "$2")
+}
+build_c_sasl() { # build_c_sasl DIR: DIR/login
+    local dir=$1 client
+    source_of "$dir" zookeeper && tar xf "$dir"/zookeeper_*.orig.tar.?z -C "$dir" || return 1
+    client=$(echo "$dir"/*/zookeeper-client/zookeeper-client-c)
+    mkdir -p "$client/generated" &&
+        (cd "$client/generated" && java -cp "$CACHE/java/zookeeper-3.8.6/*" org.apache.jute.compiler.generated.Rcc \
+            -l c ../../../zookeeper-jute/src/main/resources/zookeeper.jute) &&
+        cmake -S "$client" -B "$dir/build" -DWANT_CPPUNIT=OFF -DWITH_OPENSSL=OFF -DCMAKE_BUILD_TYPE=Release &&
+        cmake --build "$dir/build" --target zookeeper &&
+        cc -O1 -DHAVE_CYRUS_SASL_H -DTHREADED -I"$client/include" -I"$client/generated" -I"$dir/build/include" \
+            -o "$dir/login" tests/clients/sasl/login.c "$dir/build/libzookeeper.a" "$dir/build/libhashtable.a" \
+            -lsasl2 -lpthread -lm
+}
+c_sasl() {
+    local tmp tool
+    cmp -s tests/clients/sasl/login.c "$CACHE/c-sasl/.complete" && [ -x "$CACHE/c-sasl/login" ] && return 0
+    [ $FAMILY = debian ] || { not_had c-sasl "its source is fetched as a Debian source package"; return 0; }
+    for tool in cc cmake g++ java; do
+        has $tool || { not_had c-sasl "no $tool on this machine"; return 0; }
+    done
+    [ -e /usr/include/sasl/sasl.h ] || { not_had c-sasl "Cyrus SASL's headers are not installed"; return 0; }
+    [ -e "$CACHE/java/zookeeper-3.8.6/.complete" ] || { not_had c-sasl "no jute compiler (zookeeper-3.8.6)"; return 0; }
+    [ "${OXKEEPER_OFFLINE:-}" != 1 ] || { not_had c-sasl "offline"; return 0; }
+    say "building the C client with SASL"
+    tmp=$(mktemp -d "$CACHE/.c-sasl.XXXXXX") || return 1
+    if build_c_sasl "$tmp" < /dev/null > "$CACHE/c-sasl.log" 2>&1; then
+        mkdir -p "$CACHE/c-sasl" && cp "$tmp/login" "$CACHE/c-sasl/" &&
+            cp tests/clients/sasl/login.c "$CACHE/c-sasl/.complete"
+    else
+        not_had c-sasl "it could not be fetched or built, see $CACHE/c-sasl.log"
+    fi
+    rm -rf "$tmp"
+}
+
 # --- go ----------------------------------------------------------------------------------------
 
 [ "$MODE" = test ] || lacking_for_build
@@ -203,6 +258,7 @@ install_packages || { [ "$needed_to_build" = 0 ] || failed=1; }
 if [ "$MODE" != build ]; then
     java_peers
     kazoo
+    c_sasl
     [ -x /usr/share/zookeeper/bin/zkCli.sh ] || not_had debian-zkcli "Debian's zookeeper package is not installed"
     [ -x /usr/lib/zookeeper/bin/cli_mt ]     || not_had c-client "Debian's zookeeper-bin package is not installed"
     has krb5kdc || [ -x /usr/sbin/krb5kdc ]  || not_had kdc "MIT Kerberos' KDC is not installed"

@@ -1,8 +1,8 @@
 //! Logins of every client at every kind of server: what Java's server answers, ours answers, or something stricter
 //! that `security/differences.md` names.
 //!
-//! Clients: Java 3.8.6 and 3.9.5, kazoo, and `oxkeeper shell`, whose client is the Rust one. Debian's C client is
-//! built without SASL.
+//! Clients: Java 3.8.6 and 3.9.5, the C client (with Cyrus SASL), kazoo, and `oxkeeper shell`, whose client is the Rust
+//! one.
 //!
 //! # Invariants
 //! * Each client meets Java's server and ours with the same credentials, in the same words.
@@ -207,6 +207,45 @@ fn run_kazoo(given: &Given, servers: &BTreeMap<&str, Server>) -> Result<Outcomes
     Ok(parse(&output))
 }
 
+/// The C client; Cyrus takes tickets and keytab from the environment, as libkrb5 does.
+fn run_c(given: &Given, servers: &BTreeMap<&str, Server>) -> Result<Outcomes, String> {
+    let login = cache::c_sasl()?;
+    let nobody = given.realm.path("no-cache");
+    let own = given.realm.path("of-c-client");
+    let (right, wrong) = (given.home.write("c-right", PASSWORD), given.home.write("c-wrong", "x"));
+    let mut outcomes = Outcomes::new();
+    for case in CASES {
+        let (mechanism, service, host) = match case {
+            "none" => ("-", "", ""),
+            "digest" | "digest wrong password" => ("DIGEST-MD5", "zookeeper", "zk-sasl-md5"),
+            "wrong principal" => ("GSSAPI", "elsewhere", "localhost"),
+            _ => ("GSSAPI", "zookeeper", "localhost"),
+        };
+        let (tickets, keytab) = match case {
+            "keytab" | "wrong principal" => (&own, &given.keytab),
+            "ticket" => (&given.cache, &nobody),
+            "expired ticket" => (&given.expired, &nobody),
+            _ => (&nobody, &nobody),
+        };
+        let password = if case == "digest" { &right } else { &wrong };
+        for (mode, server) in servers {
+            if case != "none" && case.starts_with("digest") != mode.starts_with("digest") {
+                continue;
+            }
+            let mut command = Command::new(&login);
+            let user = if mechanism == "DIGEST-MD5" { "bob" } else { "-" };
+            command.args([&format!("localhost:{}", server.port()), mechanism, service, host, user]);
+            command.arg(password).envs(given.realm.env());
+            command.env("KRB5CCNAME", format!("FILE:{}", tickets.display()));
+            command.env("KRB5_CLIENT_KTNAME", format!("FILE:{}", keytab.display()));
+            let (_, output) = process::run(command, None, LIMIT)?;
+            let outcome = output.lines().last().unwrap_or_default().to_owned();
+            outcomes.insert((case.to_owned(), (*mode).to_owned()), outcome);
+        }
+    }
+    Ok(outcomes)
+}
+
 /// The Rust client, as the shell uses it: plain options where there are some, the JAAS file otherwise.
 fn run_shell(given: &Given, servers: &BTreeMap<&str, Server>) -> Result<Outcomes, String> {
     let mut outcomes = Outcomes::new();
@@ -266,10 +305,11 @@ fn verdict(outcome: &str) -> &str {
 /// Runs one client's column of the matrix.
 type Column = fn(&Given, &BTreeMap<&str, Server>) -> Result<Outcomes, String>;
 
-fn clients() -> [(&'static str, Column); 4] {
+fn clients() -> [(&'static str, Column); 5] {
     [
         ("Java 3.8.6", |g, s| run_java(Kind::Java386, g, s)),
         ("Java 3.9.5", |g, s| run_java(Kind::Java395, g, s)),
+        ("C client", run_c),
         ("kazoo", run_kazoo),
         ("oxkeeper shell", run_shell),
     ]
@@ -308,10 +348,6 @@ fn every_client_meets_with_us_what_it_meets_with_java() {
     need!(part, java::classpath(Kind::Java395));
     need!(part, java::classpath(Kind::Java386));
     let (given, keytab) = need!(part, Given::new());
-    skip::not_run(
-        "logins of the C client",
-        "Debian's libzookeeper is built without SASL; kazoo asks for mutual authentication as Cyrus does",
-    );
     let theirs = servers(Kind::Java395, &given, &keytab).expect("Java's servers come up");
     let ours = servers(OURS, &given, &keytab).expect("our servers come up");
     println!("{:<15} {:<22} {:<16} {:<26} {:<26}", "client", "case", "server", "Java's server", "Oxkeeper");

@@ -41,6 +41,16 @@ pub fn c_client() -> Result<PathBuf, String> {
     existing("/usr/lib/zookeeper/bin/cli_mt", "c-client")
 }
 
+/// A login of the C client, which is built with Cyrus SASL: `tests/clients/sasl/login.c`.
+pub fn c_sasl() -> Result<PathBuf, String> {
+    let login = root().join("c-sasl/login");
+    if root().join("c-sasl/.complete").is_file() && login.exists() {
+        Ok(login)
+    } else {
+        Err(why_not("c-sasl"))
+    }
+}
+
 /// Python of the private environment with kazoo and what its tests need.
 pub fn kazoo_python() -> Result<PathBuf, String> {
     let python = root().join("venv/bin/python");
