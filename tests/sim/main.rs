@@ -1,8 +1,25 @@
-//! The simulator: production code on virtual time, decided by one seed.
+//! The simulator: production members, drivers, storage and codecs on virtual time.
+//!
+//! One seed decides everything: the shape of the ensemble, what clients ask, how long every
+//! message and every sync takes, what goes wrong and when. The checkers of [`check`] look at
+//! everything that crosses a face; what they hold it against is one history, built from the
+//! bytes that members logged.
 //!
 //! # Invariants
 //!
 //! * Same seed, same trace, byte for byte.
+//! * A failure prints the seed, the commit, the one line that replays it, and the shortest
+//!   schedule of faults found for it.
 
+mod book;
+mod check;
+mod clients;
+mod faults;
+mod heap;
+mod history;
+mod net;
 mod outcome;
+mod plan;
+mod runs;
 mod standalone;
+mod world;

@@ -1,8 +1,55 @@
-//! What a violation said, and what the environment asks for.
+//! What a run came to: its figures, and the text of a violation.
 //!
 //! # Invariants
 //!
-//! * Nothing here decides anything about a run.
+//! * Two runs of one plan have equal summaries, the hash of the trace included.
+
+/// What came of one run, or of many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Writes that a client was told of.
+    pub acknowledged: u64,
+    /// Transactions that were delivered.
+    pub transactions: u64,
+    /// Reads whose answer was compared.
+    pub reads: u64,
+    /// Watch events that were delivered to clients.
+    pub events: u64,
+    /// Leaders that were established, over all epochs.
+    pub leaders: u64,
+    /// Faults that were injected.
+    pub faults: u64,
+    /// Crash images that were recovered.
+    pub images: u64,
+    /// Reconfigurations that were committed.
+    pub reconfigurations: u64,
+    /// Sessions that expired.
+    pub expired: u64,
+    /// Virtual time, ms.
+    pub simulated_ms: u64,
+    /// Events of the heap that were worked off.
+    pub steps: u64,
+    /// Hash over everything that members, disks and clients did.
+    pub trace: u64,
+}
+
+impl Summary {
+    /// Adds another run's figures.
+    pub fn add(&mut self, o: &Summary) {
+        self.acknowledged += o.acknowledged;
+        self.transactions += o.transactions;
+        self.reads += o.reads;
+        self.events += o.events;
+        self.leaders += o.leaders;
+        self.faults += o.faults;
+        self.images += o.images;
+        self.reconfigurations += o.reconfigurations;
+        self.expired += o.expired;
+        self.simulated_ms += o.simulated_ms;
+        self.steps += o.steps;
+        self.trace ^= o.trace;
+    }
+}
 
 /// What a panic said.
 pub fn text(cause: &(dyn std::any::Any + Send)) -> String {
@@ -13,4 +60,10 @@ pub fn text(cause: &(dyn std::any::Any + Send)) -> String {
 /// A number from the environment.
 pub fn number(name: &str) -> Option<i64> {
     std::env::var(name).ok()?.parse().ok()
+}
+
+/// Which invariant a violation names: `I4` of `I4: ...`.
+pub fn invariant(what: &str) -> Option<&str> {
+    let (name, _) = what.split_once(':')?;
+    (name.starts_with('I') && name[1..].parse::<u8>().is_ok()).then_some(name)
 }
