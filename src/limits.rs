@@ -348,6 +348,10 @@ pub const CORE_TICK_MS: u64 = 1000;
 /// writer is served without two thread switches, a crowd is written beside admission.
 pub const INLINE_APPENDS: usize = 4;
 
+/// Most connections whose answers the core thread sends by itself after a batch: few synchronous
+/// writers are spared a thread switch each, a crowd is written to by the threads of the runtime.
+pub const SENT_BY_CORE: usize = 4;
+
 /// After so long without work the log's durable marks are made exact and its room is
 /// looked at, ms.
 pub const LOG_IDLE_MS: u64 = 1000;

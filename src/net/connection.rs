@@ -15,7 +15,6 @@
 //!   socket in one write, whenever the socket takes it.
 //! * [`Service::closed`] is called exactly once, also when the task is dropped.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -23,28 +22,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::budget::LargeBudget;
+use super::direct::{Direct, Line, PlainStream};
 use super::frame::{Front, Leftover, front};
 use super::registry::Admission;
+use super::scratch::{SCRATCH, Scratch};
 use super::service::{CloseReason, FirstBytes, Flow, NetEvent, Service, Verdict, WordAnswer};
-use crate::limits::{OUTGOING_HARD, OUTGOING_HIGH_WATER, READ_BUFFER, READS_PER_POLL, SCRATCH_OUT_KEPT};
+use crate::limits::{OUTGOING_HARD, OUTGOING_HIGH_WATER, READS_PER_POLL};
 use crate::types::Now;
-
-/// Buffers that all connections of a worker thread share.
-struct Scratch {
-    input: Box<[u8]>,
-    output: Vec<u8>,
-}
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
-        input: vec![0; READ_BUFFER].into_boxed_slice(),
-        output: Vec::with_capacity(READ_BUFFER),
-    });
-}
 
 /// Where a connection stands in its life.
 enum Stage {
@@ -87,6 +76,26 @@ pub struct Connection<S, V: Service> {
     held: bool,
     /// The service knows that it is over.
     over: bool,
+    /// The short way out, which others use too.
+    line: Option<Arc<Line<V>>>,
+}
+
+impl<V: Service> Connection<PlainStream, V> {
+    /// A connection without TLS: its answers may be sent by whoever has them.
+    pub fn plain(
+        stream: TcpStream,
+        service: Arc<V>,
+        place: Admission<V::Client>,
+        limits: Arc<ConnectionLimits>,
+    ) -> Connection<PlainStream, V> {
+        let stream = PlainStream::from(stream);
+        let line = Arc::new(Line::new(&stream, &service, place.client()));
+        let direct: Arc<dyn Direct> = line.clone();
+        place.waker().open_line(direct);
+        let mut connection = Connection::new(stream, service, place, limits);
+        connection.line = Some(line);
+        connection
+    }
 }
 
 impl<S, V> Connection<S, V>
@@ -114,17 +123,19 @@ where
             ending: None,
             held: false,
             over: false,
+            line: None,
         }
     }
 
     /// Goes on as far as it can without waiting.
     fn drive(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<CloseReason> {
+        self.say_waiting(false);
         for _ in 0..READS_PER_POLL {
             ready!(self.poll_word(cx));
             self.go_on_with_leftover(scratch);
-            self.collect(scratch);
+            let sent = self.send(cx, scratch);
             let killed = self.place.waker().killed();
-            match self.flush(cx, scratch) {
+            match sent {
                 Poll::Ready(Err(e)) => return Poll::Ready(CloseReason::Io(e)),
                 Poll::Ready(Ok(())) | Poll::Pending if killed.is_some() => {
                     return Poll::Ready(killed.map_or(CloseReason::Shutdown, CloseReason::from));
@@ -144,7 +155,11 @@ where
                 }
             }
             if !self.flows() {
-                return Poll::Pending;
+                self.say_waiting(true);
+                if !self.flows() {
+                    return Poll::Pending;
+                }
+                self.say_waiting(false); // it was let go meanwhile, by somebody who saw no need to wake it
             }
             if !self.awaits_bytes() {
                 continue; // what was held back for its answers' size may go on: they have left
@@ -314,6 +329,27 @@ where
         Poll::Ready(())
     }
 
+    /// Tells others whether it has to be woken whenever something changes.
+    fn say_waiting(&self, waiting: bool) {
+        if let Some(line) = &self.line {
+            line.set_waiting(waiting);
+        }
+    }
+
+    /// Takes over what is outgoing and writes it; nobody else sends meanwhile.
+    fn send(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<io::Result<()>> {
+        let Some(line) = self.line.clone() else {
+            self.collect(scratch);
+            return self.flush(cx, scratch);
+        };
+        let mut gate = line.enter();
+        self.unsent.append(&mut gate.rest);
+        self.collect(scratch);
+        let sent = self.flush(cx, scratch);
+        gate.busy = sent.is_pending();
+        sent
+    }
+
     /// Takes over what is outgoing.
     fn collect(&mut self, scratch: &mut Scratch) {
         let mut taken = Vec::new();
@@ -390,16 +426,6 @@ enum First {
     Partial,
     Length,
     Word,
-}
-
-impl Scratch {
-    /// Keeps the larger of two buffers for the next connection, within reason.
-    fn give_back(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > self.output.capacity() && buffer.capacity() <= SCRATCH_OUT_KEPT {
-            buffer.clear();
-            self.output = buffer;
-        }
-    }
 }
 
 impl<S, V> Future for Connection<S, V>

@@ -135,7 +135,7 @@ fn admit<V: Service>(stream: TcpStream, address: SocketAddr, front: &Arc<Front<V
                         front.service.count(NetEvent::Plain { local: peer.ip.is_loopback() });
                     }
                     let (service, limits) = (Arc::clone(&front.service), Arc::clone(&front.limits));
-                    tokio::spawn(Connection::new(stream, service, place, limits));
+                    tokio::spawn(Connection::plain(stream, service, place, limits));
                 }
                 _ => drop(tokio::spawn(greet(stream, Arc::clone(front), place))),
             }

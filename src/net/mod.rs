@@ -22,12 +22,14 @@
 
 pub mod budget;
 pub mod connection;
+mod direct;
 pub mod frame;
 pub mod links;
 pub mod listener;
 pub mod mesh;
 pub mod peering;
 pub mod registry;
+mod scratch;
 pub mod secure;
 pub mod service;
 pub mod throttle;

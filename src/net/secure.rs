@@ -115,7 +115,7 @@ impl<V: Service> Greeting<'_, V> {
         let Some(place) = self.place.take() else { return };
         let (service, limits) = (Arc::clone(&self.front.service), Arc::clone(&self.front.limits));
         match opened {
-            Opened::Plain(stream) => Connection::new(stream, service, place, limits).await,
+            Opened::Plain(stream) => Connection::plain(stream, service, place, limits).await,
             Opened::Tls(stream, identity) => {
                 service.secured(place.client(), identity.as_ref());
                 place.touch(service.now().mono);

@@ -6,12 +6,14 @@
 //!   polls a task again that was woken while it ran.
 //! * A kill is for good, and the first reason stays.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 
 use parking_lot::Mutex;
 
 use super::CloseReason;
+use super::direct::Direct;
 
 /// Why a connection is killed from outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,22 +43,43 @@ impl From<Kill> for CloseReason {
 /// The handle by which other threads reach a connection's task.
 #[derive(Default)]
 pub struct TaskWaker {
-    waker: Mutex<Option<Waker>>,
+    slot: Mutex<Slot>,
     kill: AtomicU8,
+}
+
+#[derive(Default)]
+struct Slot {
+    waker: Option<Waker>,
+    /// The short way to the socket, where there is one.
+    line: Option<Arc<dyn Direct>>,
 }
 
 impl TaskWaker {
     /// Remembers the task; called at the start of each poll.
     pub fn register(&self, waker: &Waker) {
-        let mut slot = self.waker.lock();
-        if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            *slot = Some(waker.clone());
+        let mut slot = self.slot.lock();
+        if !slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            slot.waker = Some(waker.clone());
+        }
+    }
+
+    /// From now on [`TaskWaker::send`] goes the short way.
+    pub(super) fn open_line(&self, line: Arc<dyn Direct>) {
+        self.slot.lock().line = Some(line);
+    }
+
+    /// Sends what is outgoing on the caller's thread where that is possible at once, and wakes the
+    /// task where it is not. For few connections at a time: the caller pays for the system call.
+    pub fn send(&self) {
+        let line = self.slot.lock().line.clone();
+        if !line.is_some_and(|line| line.send()) {
+            self.wake();
         }
     }
 
     /// Lets the task look at its outgoing bytes and its flow again.
     pub fn wake(&self) {
-        if let Some(waker) = &*self.waker.lock() {
+        if let Some(waker) = &self.slot.lock().waker {
             waker.wake_by_ref();
         }
     }
@@ -82,14 +105,13 @@ impl TaskWaker {
 
     /// Forgets the task: it is over.
     pub fn retire(&self) {
-        *self.waker.lock() = None;
+        *self.slot.lock() = Slot::default();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
 

@@ -21,6 +21,11 @@ use std::sync::{Arc, OnceLock};
 pub trait Wake: Send + Sync {
     /// Outgoing bytes were queued, or the connection is to be closed.
     fn wake(&self);
+
+    /// The same, and the caller has the time to send the bytes by itself.
+    fn send(&self) {
+        self.wake();
+    }
 }
 
 /// The scheme of the identity that passes every ACL.
@@ -281,6 +286,12 @@ impl Conn {
     pub fn wake(&self) {
         self.touched.store(false, Ordering::Release);
         self.wake.wake();
+    }
+
+    /// Sends what is queued on the caller's thread if that is possible at once; otherwise wakes its task.
+    pub fn send(&self) {
+        self.touched.store(false, Ordering::Release);
+        self.wake.send();
     }
 
     /// Moves all queued bytes behind `into`, whose capacity is recycled where possible.

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! * The clock is read once a batch, and each touched connection is woken once a batch.
+//! * The clock is read once a batch, and each touched connection is woken once a batch. Where they
+//!   are few, their answers are sent here: a synchronous client does not wait for a second thread.
 //! * What the node wants logged leaves in zxid order, and nothing else writes the log.
 //! * Few transactions that find the log at rest are written here; the core then waits for the
 //!   disk as their clients do, and what comes meanwhile is the next batch.
@@ -20,7 +21,7 @@ use super::queue::{Queue, Taken};
 use super::throttle::RequestThrottle;
 use crate::disk::Disk;
 use crate::driver::Completion;
-use crate::limits::{CORE_TICK_MS, INLINE_APPENDS};
+use crate::limits::{CORE_TICK_MS, INLINE_APPENDS, SENT_BY_CORE};
 use crate::net::{Kill, LargeGuard};
 use crate::os::clock;
 use crate::replica::{Conn, Input, Node, StorageState};
@@ -176,8 +177,9 @@ impl<D: Disk> Run<D> {
         work.extend(appends.drain(..).map(LogWork::Append));
         self.core.log.inbox.push_all(work);
         self.core.node.take_touched(touched);
+        let few = touched.len() <= SENT_BY_CORE;
         for conn in touched.drain(..) {
-            conn.wake();
+            if few { conn.send() } else { conn.wake() }
         }
         if !self.large.is_empty() {
             self.large.retain(|(conn, _)| conn.in_flight() > 0);

@@ -86,6 +86,10 @@ impl Wake for WakeTask {
     fn wake(&self) {
         self.0.wake();
     }
+
+    fn send(&self) {
+        self.0.send();
+    }
 }
 
 impl Front {
