@@ -2,19 +2,24 @@
 //!
 //! On a small shared machine the tail of a latency is somebody else's work: an echo server
 //! shows the same. While such a row runs, the generator and the server under test, whichever
-//! it is, stand in the real-time class, which needs the right to do so.
+//! it is, stand in the real-time class, which needs the right to do so. And no processor sleeps:
+//! a virtual one that halts is lent to others by its host and comes back late, so each is kept
+//! busy by a process of the idle class, which gives way to everybody at once.
 //!
 //! # Invariants
 //!
 //! * Both servers and the generator get the same class, by the same command, for the same rows.
-//! * The ordinary class comes back when the row ends, however it ends.
+//! * The ordinary class comes back when the row ends, however it ends; what keeps processors awake
+//!   ends then, and by itself when this process is gone.
 
-use std::process::{Command, Stdio};
+use std::os::unix::process::parent_id;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// The generator and one server in the real-time class, until dropped.
 pub struct Alone {
     pids: Vec<u32>,
+    awake: Vec<Child>,
 }
 
 impl Alone {
@@ -22,17 +27,44 @@ impl Alone {
     pub fn with(server: u32) -> Self {
         let pids = vec![std::process::id(), server];
         if !possible() {
-            return Self { pids: Vec::new() };
+            return Self { pids: Vec::new(), awake: Vec::new() };
         }
+        let awake = keep_awake();
         for pid in &pids {
             change(&["-a", "-r", "-p", "5"], *pid);
         }
-        Self { pids }
+        Self { pids, awake }
+    }
+}
+
+/// One process of the idle class for each processor.
+fn keep_awake() -> Vec<Child> {
+    let Ok(own) = std::env::current_exe() else { return Vec::new() };
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let start = |cpu: usize| {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &cpu.to_string(), "chrt", "-i", "0"]).arg(&own).arg("--awake");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    };
+    (0..cpus).filter_map(|cpu| start(cpu).ok()).collect()
+}
+
+/// What such a process does, until its parent is gone.
+pub fn stay_awake() {
+    let parent = parent_id();
+    while parent_id() == parent {
+        for _ in 0..100_000 {
+            std::hint::spin_loop();
+        }
     }
 }
 
 impl Drop for Alone {
     fn drop(&mut self) {
+        for child in &mut self.awake {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         for pid in &self.pids {
             change(&["-a", "-o", "-p", "0"], *pid);
         }

@@ -185,7 +185,7 @@ impl Report {
                 if facts.quick { "Quick" } else { "Full" }
             ),
             if alone::possible() {
-                "Rows of latency: generator and server in the real-time class, so that other processes do not decide them"
+                "Rows of latency: generator and server in the real-time class and no processor asleep, so that neither other processes nor the host decide them"
             } else {
                 "Rows of latency: in the ordinary class; other processes of the machine count too"
             }

@@ -78,6 +78,10 @@ fn main() -> ExitCode {
             Err(_) => Err(io::Error::other("--floor needs a port")),
         },
         ["--crowd", plain, tls, token] => secure::crowd(plain, tls, Path::new(token)),
+        ["--awake"] => {
+            alone::stay_awake();
+            Ok(())
+        }
         // `cargo test --all-targets` runs benches without this flag.
         list if !list.contains(&"--bench") => {
             println!("the benchmark runs by `make bench` only");
