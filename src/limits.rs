@@ -370,8 +370,12 @@ pub const SNAPSHOT_YIELD_MS: u64 = 20;
 /// Threads that answer four-letter words; further words wait.
 pub const BLOCKING_THREADS: usize = 8;
 
+/// At SIGTERM: how long a leader tries to hand its leadership over, ms. It takes two round trips
+/// and a sync where all is well.
+pub const HAND_OVER_MS: u64 = 1500;
+
 /// At SIGTERM: how long requests under way may take to end, ms.
-pub const FINISH_MS: u64 = 5000;
+pub const FINISH_MS: u64 = 4000;
 
 /// Then: how long connections may take to send their last replies, ms.
 pub const FLUSH_MS: u64 = 1500;

@@ -81,7 +81,7 @@ impl Report {
     fn new(mut loaded: Loaded) -> Self {
         secrets(&mut loaded);
         Report {
-            starts: loaded.settings.as_ref().is_some_and(|s| s.quorum.refusal().is_none()),
+            starts: loaded.settings.is_some(),
             findings: loaded.findings,
             keys: loaded.keys,
             ignored_flags: loaded.ignored_flags,

@@ -226,8 +226,9 @@ fn check_members(given: &Given, settings: &Settings, findings: &mut Findings) {
         }
         _ => {}
     }
-    let Some(refusal) = quorum.refusal() else { return };
-    findings.warn(&place, "server", refusal, "start one server without server lines");
+    if !quorum.is_distributed() {
+        return;
+    }
     for (id, limit) in [("initLimit", quorum.init_limit), ("syncLimit", quorum.sync_limit)] {
         if limit == 0 {
             let place = if given.has(id) { at(given, id) } else { place.clone() };

@@ -9,6 +9,7 @@
 use crate::disk::Disk;
 use crate::peer::PacketKind;
 use crate::peer::codec::write_packet;
+use crate::replica::member::OpenSnapshot;
 use crate::replica::{Shared, SnapshotTask};
 use crate::storage::log::iter::LogIter;
 use crate::storage::{Dirs, StorageError};
@@ -35,6 +36,7 @@ impl fmt::Display for NotSent {
 impl std::error::Error for NotSent {}
 
 /// Sends a snapshot, chunk by chunk.
+#[derive(Debug)]
 pub struct SnapshotSender {
     shared: Arc<Shared>,
     task: Option<SnapshotTask>,
@@ -45,6 +47,11 @@ impl SnapshotSender {
     /// Sends `task`, a moment of `shared`.
     pub fn new(shared: Arc<Shared>, task: SnapshotTask) -> SnapshotSender {
         SnapshotSender { shared, task: Some(task), begun: false }
+    }
+
+    /// Sends what a member has opened; `None` if it has ended.
+    pub fn of(open: OpenSnapshot) -> Option<SnapshotSender> {
+        open.into_parts().map(|(shared, task)| SnapshotSender::new(shared, task))
     }
 
     /// The last transaction of the snapshot; -1 when it is sent.

@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! * `srst` resets packets, latency and reply sizes; the other counts live as
+//! * `srst` resets packets, latency, and sizes of replies and proposals; the other counts live as
 //!   long as the server, as in ZooKeeper.
 
 use std::sync::Arc;
@@ -97,6 +97,8 @@ pub struct ServerStats {
     pub request_latency: Summary,
     /// Sizes of replies to clients.
     pub client_responses: BufferStats,
+    /// Sizes of proposals, on a leader (`proposalStats`).
+    pub proposals: BufferStats,
     /// Syncs of the log that took longer than `fsync.warningthresholdms`.
     pub fsync_threshold_exceeded: LifelongCount,
     /// TLS client authentications that failed.
@@ -132,6 +134,7 @@ impl Default for ServerStats {
             packets_sent: Counter::in_pool(&pool),
             request_latency: Summary::in_pool(&pool, Detail::Basic, false),
             client_responses: BufferStats::default(),
+            proposals: BufferStats::default(),
             fsync_threshold_exceeded: LifelongCount::default(),
             auth_failed: LifelongCount::default(),
             non_mtls_remote_connections: LifelongCount::default(),
@@ -146,6 +149,7 @@ impl ServerStats {
     pub fn reset(&self) {
         self.pool.reset();
         self.client_responses.reset();
+        self.proposals.reset();
     }
 }
 

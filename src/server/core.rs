@@ -22,10 +22,13 @@ use super::throttle::RequestThrottle;
 use crate::disk::Disk;
 use crate::driver::Completion;
 use crate::limits::{CORE_TICK_MS, INLINE_APPENDS, SENT_BY_CORE};
+use crate::net::links::Charge;
 use crate::net::{Kill, LargeGuard};
 use crate::os::clock;
-use crate::replica::{Conn, Input, Node, StorageState};
-use crate::types::Now;
+use crate::peer::Packet;
+use crate::replica::member::MemberInput;
+use crate::replica::{Conn, DiskDone, Input, Node, StorageState};
+use crate::types::{LinkId, Now};
 use crate::zab::Proposal;
 
 /// What the core is told.
@@ -37,6 +40,24 @@ pub enum CoreMessage {
     Large(Arc<Conn>, LargeGuard),
     /// By the log: what an append achieved.
     Logged(Completion),
+    /// By the disk of a member: it has looked at `count` wishes, and answers some.
+    Disk {
+        /// Wishes that it was handed.
+        count: usize,
+        /// What it has carried out, of these and of earlier ones.
+        answers: Vec<DiskDone>,
+    },
+    /// By the edge of a member.
+    Member(MemberInput),
+    /// By a link of a member: packets, in order.
+    Packets {
+        /// The link.
+        link: LinkId,
+        /// What came.
+        packets: Vec<Packet>,
+        /// Holds the link back until it is dropped.
+        charge: Charge,
+    },
     /// By the server: finish what is under way, then end.
     Finish,
 }
@@ -121,6 +142,8 @@ impl<D: Disk> Run<D> {
             CoreMessage::Input(input) => self.core.throttle.offer(&mut self.core.node, input, now),
             CoreMessage::Large(conn, guard) => self.large.push((conn, guard)),
             CoreMessage::Logged(completion) => self.logged(&completion, now),
+            // A standalone server has no other members.
+            CoreMessage::Disk { .. } | CoreMessage::Member(_) | CoreMessage::Packets { .. } => {}
             CoreMessage::Finish => self.finishing = true,
         }
     }

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use super::audit::{Audit, Hold};
 use super::core::CoreMessage;
 use super::logins::{Logins, Mechanisms, Token};
+use super::member::Face;
 use super::queue::Queue;
 use super::secure::{self, SecureClients};
 use super::source::WordSource;
@@ -60,6 +61,8 @@ pub struct Front {
     suspended: AtomicBool,
     hold: OnceLock<Arc<Hold>>,
     audit: OnceLock<Audit>,
+    /// What a member of an ensemble shows; a standalone server has none.
+    face: OnceLock<Arc<Face>>,
     words: FourLetterWords,
     throttle: Option<Mutex<BlueThrottle>>,
     large: Option<Arc<LargeBudget>>,
@@ -106,6 +109,7 @@ impl Front {
             suspended: AtomicBool::new(false),
             hold: OnceLock::new(),
             audit: OnceLock::new(),
+            face: OnceLock::new(),
             words: FourLetterWords::new(Whitelist::new(
                 &settings.fourlw,
                 settings.session.readonlymode_enabled,
@@ -130,6 +134,17 @@ impl Front {
     pub fn serve(&self, serving: Serving) {
         let first = self.serving.set(serving);
         debug_assert!(first.is_ok(), "a server begins to serve once");
+    }
+
+    /// From now on requests are served when the role of this member says so.
+    pub fn show(&self, face: Arc<Face>) {
+        let first = self.face.set(face);
+        debug_assert!(first.is_ok(), "a server becomes a member once");
+    }
+
+    /// What a member of an ensemble shows.
+    pub fn face(&self) -> Option<&Arc<Face>> {
+        self.face.get()
     }
 
     /// From now on clients can log in by SASL. Called within the runtime of connections.
@@ -178,7 +193,13 @@ impl Front {
 
     /// What serves, if anything does.
     pub fn serving(&self) -> Option<&Serving> {
-        self.present().filter(|_| !self.is_suspended())
+        self.present().filter(|_| !self.is_suspended() && self.has_role())
+    }
+
+    /// Does the role of this server let it serve clients?
+    #[inline]
+    pub fn has_role(&self) -> bool {
+        self.face.get().is_none_or(|face| face.serves())
     }
 
     /// What serves, or will again: it is told of what was begun.

@@ -5,6 +5,8 @@
 //! * The state is locked for a few numbers at a time.
 
 use super::front::Front;
+use super::member::Face;
+use crate::admin::Mode;
 use crate::metrics::Gauges;
 use crate::os::{clock, process};
 
@@ -12,7 +14,26 @@ fn int(n: impl TryInto<i64>) -> i64 {
     n.try_into().unwrap_or(i64::MAX)
 }
 
-/// All gauges of a standalone server.
+/// What a member of an ensemble has beside, by its role.
+fn of_quorum(gauges: &mut Gauges, front: &Front, face: &Face) {
+    let mode = face.mode();
+    let Some(status) = face.status().filter(|_| mode != Mode::ReadOnly) else { return };
+    gauges.quorum_size = Some(int(status.quorum_size));
+    if mode == Mode::Leader {
+        let sizes = front.metrics.stats.proposals.read();
+        gauges.synced_observers = Some(int(status.synced_observers));
+        gauges.learners = Some(int(status.learners));
+        gauges.synced_followers = Some(int(status.synced_followers));
+        gauges.synced_non_voting_followers = Some(int(status.synced_non_voting));
+        gauges.pending_syncs = Some(int(status.pending_syncs));
+        gauges.leader_uptime = Some(int(clock::mono().since(face.role().since).as_millis()));
+        gauges.last_proposal_size = Some(sizes.last);
+        gauges.max_proposal_size = Some(sizes.max);
+        gauges.min_proposal_size = Some(sizes.min);
+    }
+}
+
+/// All gauges of the server.
 pub fn gauges(front: &Front) -> Gauges {
     let stats = &front.metrics.stats;
     let mut gauges = Gauges {
@@ -25,6 +46,9 @@ pub fn gauges(front: &Front) -> Gauges {
         ..Gauges::of(stats)
     };
     let Some(serving) = front.serving() else { return gauges };
+    if let Some(face) = front.face() {
+        of_quorum(&mut gauges, front, face);
+    }
     let shared = &serving.shared;
     gauges.outstanding_requests = int(shared.outstanding());
     gauges.global_sessions = int(shared.with_sessions(|tracker| tracker.len()));

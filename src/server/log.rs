@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use super::core::CoreMessage;
 use super::queue::{Queue, Taken};
+use super::snapshots::LogDesk;
 use crate::config::settings;
 use crate::disk::Disk;
 use crate::driver::{Completion, Worker};
@@ -62,11 +63,6 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// Is an append under way? Others keep off the disk meanwhile.
-    pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
-    }
-
     /// Writes and syncs on the calling thread, if the log is at rest. `batch` is empty afterwards.
     pub fn append_now(&self, batch: &mut Vec<Proposal>) -> Option<Completion> {
         if self.settings.flush_delay > 0 {
@@ -99,6 +95,20 @@ impl<D: Disk> Log<D> {
             warn!(took_ms = millis, transactions = count, "disk: writing and syncing the log took long");
         }
         completion
+    }
+}
+
+impl<D: Disk> LogDesk for Log<D> {
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    fn purge(&self) {
+        self.inbox.push(LogWork::Purge);
+    }
+
+    fn finish(&self) {
+        self.inbox.push(LogWork::Finish);
     }
 }
 

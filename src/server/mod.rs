@@ -18,6 +18,7 @@
 //! | [`core`], [`log`], [`snapshots`] | the threads |
 //! | `access` | names, demands and mechanisms of logins |
 //! | [`logins`], `strangers`, `penalties` | logins, sessions without one, refusals by address |
+//! | [`member`] | the edge of a member of an ensemble |
 //! | [`queue`] | what lies between them |
 //! | [`secure`] | TLS of the client ports |
 //! | [`throttle`] | the request throttle |
@@ -41,6 +42,7 @@ pub mod front;
 mod gauges;
 pub mod log;
 pub mod logins;
+pub mod member;
 pub mod observer;
 mod penalties;
 mod ports;

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use tracing::{debug, error, info};
 
-use super::log::{Log, LogWork};
 use super::queue::{Queue, Taken};
 use crate::disk::Disk;
 use crate::driver::{Branch, SnapshotJob};
@@ -23,6 +22,16 @@ use crate::os::clock;
 use crate::replica::Shared;
 use crate::storage::{Dirs, Result, Rules};
 use crate::types::{Instant, Zxid};
+
+/// What the snapshot thread and the end of the server need of the log.
+pub trait LogDesk: Send + Sync {
+    /// Is an append under way? Others keep off the disk meanwhile.
+    fn is_busy(&self) -> bool;
+    /// Asks its thread to remove old snapshots and logs.
+    fn purge(&self);
+    /// Asks its thread to settle and end.
+    fn finish(&self);
+}
 
 /// What the snapshot thread owns.
 pub struct SnapshotThread<D: Disk> {
@@ -39,7 +48,7 @@ pub struct SnapshotThread<D: Disk> {
     /// A snapshot is due; several at once are one.
     pub inbox: Arc<Queue<()>>,
     /// The log: it purges, and has the disk first.
-    pub log: Arc<Log<D>>,
+    pub log: Arc<dyn LogDesk>,
     /// The server ends: a snapshot under way is given up.
     pub ending: Arc<AtomicBool>,
     /// Counters.
@@ -57,7 +66,7 @@ impl<D: Disk> SnapshotThread<D> {
             if let (Some(at), Some(every)) = (next_purge, self.purge_every)
                 && at <= clock::mono()
             {
-                self.log.inbox.push(LogWork::Purge);
+                self.log.purge();
                 next_purge = Some(clock::mono() + every);
             }
             let patience = next_purge.map(|at| at.since(clock::mono()));

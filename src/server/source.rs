@@ -39,6 +39,19 @@ impl<'a> WordSource<'a> {
         self.front.serving().map(|s| &*s.shared)
     }
 
+    /// The leader tracks the sessions of the ensemble.
+    fn sessions_of_learner(&self) -> SessionsStatus {
+        let sessions = |shared: &Shared| {
+            let store = shared.store();
+            store.sessions.iter().map(|(id, timeout)| (SessionId(*id), *timeout)).collect()
+        };
+        SessionsStatus::Learner { local: None, global: self.shared().map(sessions).unwrap_or_default() }
+    }
+
+    fn mode(&self) -> Mode {
+        self.front.face().map_or(Mode::Standalone, |face| face.mode())
+    }
+
     fn row(&self, conn: &Conn) -> ConnectionRow {
         let stats = &conn.stats;
         let reads = conn.id != self.asking.id && self.front.flow(conn) == Flow::Read;
@@ -115,8 +128,11 @@ impl Source for WordSource<'_> {
     }
 
     fn server(&self) -> ServerStatus {
-        let mut status = ServerStatus::of(Mode::Standalone, &self.front.metrics.stats);
+        let mut status = ServerStatus::of(self.mode(), &self.front.metrics.stats);
         status.connections = self.front.connections();
+        if status.mode == Mode::Leader {
+            status.proposal_sizes = Some(self.front.metrics.stats.proposals.read());
+        }
         if let Some(shared) = self.shared() {
             status.outstanding = shared.outstanding() as u64;
             let store = shared.store();
@@ -127,7 +143,16 @@ impl Source for WordSource<'_> {
     }
 
     fn conf(&self) -> ConfStatus {
-        self.front.facts.conf()
+        let mut conf = self.front.facts.conf();
+        if let Some(face) = self.front.face() {
+            conf.server_id = face.me.0;
+            if let Some(quorum) = &mut conf.quorum {
+                quorum.participant = self.mode() != Mode::Observer;
+                // A server that is cut off does not print it.
+                quorum.membership = Some(face.membership()).filter(|_| self.mode() != Mode::ReadOnly);
+            }
+        }
+        conf
     }
 
     fn dirs(&self) -> DirSizes {
@@ -147,6 +172,9 @@ impl Source for WordSource<'_> {
     }
 
     fn sessions(&self) -> SessionsStatus {
+        if matches!(self.mode(), Mode::Follower | Mode::Observer) {
+            return self.sessions_of_learner();
+        }
         let now = clock::now();
         let wall = |ms: u64| now.wall_ms + signed(ms) - signed(now.mono.millis());
         let sets = self.shared().map(|shared| shared.with_sessions(|tracker| tracker.expiry_sets()));
@@ -218,7 +246,15 @@ impl Source for WordSource<'_> {
     }
 
     fn monitor(&self) -> MonitorStatus {
-        MonitorStatus { mode: Mode::Standalone, peer_state: None, observer_master_id: None }
+        let mode = self.mode();
+        let face = self.front.face().filter(|_| mode != Mode::ReadOnly);
+        MonitorStatus {
+            mode,
+            peer_state: face.map(|face| face.peer_state()),
+            observer_master_id: face
+                .filter(|_| mode == Mode::Observer)
+                .map(|face| face.role().leader.map_or(-1, |leader| leader.0)),
+        }
     }
 
     fn metrics(&self) -> &Metrics {

@@ -20,16 +20,17 @@ use super::audit::{self, Audit};
 use super::core::Core;
 use super::front::{Front, Serving};
 use super::log::{Log, LogThread};
+use super::member;
 use super::observer::Observer;
 use super::ports::Port;
 use super::queue::Queue;
 use super::secure::{self, SecureClients};
-use super::snapshots::SnapshotThread;
+use super::snapshots::{LogDesk, SnapshotThread};
 use super::status::Facts;
 use super::stop::{Running, VitalThread};
 use super::throttle::RequestThrottle;
 use crate::config::Settings;
-use crate::driver::{self, Branch, SnapshotPolicy, Start, Worker};
+use crate::driver::{self, Branch, MemberFiles, SnapshotPolicy, Start, Worker};
 use crate::error::ExitCode;
 use crate::kerberos;
 use crate::limits::{BLOCKING_THREADS, FLUSH_MS};
@@ -43,8 +44,8 @@ use crate::types::decision::{Operation, Outcome};
 /// What this server cannot do yet is said at once, not half done.
 pub fn refuse(settings: &Settings) -> Result<(), Failure> {
     let refusal = |text: String| Err(Failure::new(ExitCode::Invocation, text));
-    if let Some(why) = settings.quorum.refusal() {
-        return refusal(format!("refused: {why}: keep one voter, or none, in the configuration"));
+    if settings.quorum.is_distributed() {
+        member::start::who_am_i(&settings.quorum)?;
     }
     if settings.client.client_port.is_none() && settings.client.secure_client_port.is_none() {
         let text =
@@ -62,17 +63,25 @@ pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
 
 /// A server that listens and is not serving yet.
 pub struct Starting {
-    settings: Settings,
-    front: Arc<Front>,
-    tasks: Vec<JoinHandle<()>>,
-    failed: UnboundedSender<Failure>,
-    replica: ReplicaConfig,
-    dirs: Dirs,
-    audit: Option<Audit>,
+    pub(super) settings: Settings,
+    pub(super) front: Arc<Front>,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    pub(super) failed: UnboundedSender<Failure>,
+    pub(super) replica: ReplicaConfig,
+    pub(super) dirs: Dirs,
+    pub(super) audit: Option<Audit>,
+}
+
+/// What was recovered.
+pub enum Found {
+    /// The database of a standalone server.
+    Alone(Start<RealDisk>),
+    /// Database and promises of a member of an ensemble.
+    Member(MemberFiles<RealDisk>),
 }
 
 /// What recovery brought.
-pub type Recovery = Result<Start<RealDisk>, Failure>;
+pub type Recovery = Result<Found, Failure>;
 
 impl Starting {
     /// The start ends here: the audit log says so (`addServerStartFailureAuditLog`).
@@ -101,7 +110,12 @@ impl Starting {
         let facts = Facts::new(&settings, open_files);
         facts.bound(plain.as_ref().map(|b| b.port), secure.as_ref().map(|b| b.port));
         warn_of_few_files(&settings, open_files);
-        let mut replica = ReplicaConfig::standalone(&settings, entropy::seed());
+        let mut replica = match settings.quorum.is_distributed() {
+            true => {
+                ReplicaConfig::member(&settings, member::start::who_am_i(&settings.quorum)?, entropy::seed())
+            }
+            false => ReplicaConfig::standalone(&settings, entropy::seed()),
+        };
         replica.providers.default_realm = names.default_realm().map(str::to_owned);
         super::warnings::warn_all(&settings, &metrics)?;
         let front = Arc::new(Front::new(&settings, metrics, facts, tls));
@@ -121,22 +135,39 @@ impl Starting {
     /// Recovers on a thread that may block.
     pub fn recovery(&mut self) -> impl Future<Output = Result<Recovery, JoinError>> + use<> {
         let (dirs, rules, tree) = (self.dirs.clone(), Rules::of(&self.settings.storage), self.replica.tree);
+        let member = self.settings.quorum.is_distributed();
+        let window = self.settings.storage.commit_log_count as usize;
         let metrics = Arc::clone(&self.front.metrics);
         info!(data_dir = %dirs.data().display(), data_log_dir = %dirs.data_log().display(), "recovering");
         tokio::task::spawn_blocking(move || {
             let begun = clock::mono();
-            let start = driver::start(&RealDisk::new(), &dirs, &rules, tree)
-                .map_err(|e: StorageError| Failure::new(e.exit_code(), e.to_string()))?;
+            let disk = RealDisk::new();
+            let found = match member {
+                true => driver::start_member(&disk, &dirs, &rules, tree, window).map(Found::Member),
+                false => driver::start(&disk, &dirs, &rules, tree).map(Found::Alone),
+            };
+            let found = found.map_err(|e: StorageError| Failure::new(e.exit_code(), e.to_string()))?;
+            let start = match &found {
+                Found::Alone(start) => start,
+                Found::Member(files) => &files.start,
+            };
             let millis = i64::try_from(clock::mono().since(begun).as_millis()).unwrap_or(i64::MAX);
             metrics.dbinittime.record(millis);
             metrics.startup_txns_loaded.record(i64::try_from(start.replayed).unwrap_or(i64::MAX));
-            report(&start, millis);
-            Ok(start)
+            report(start, millis);
+            Ok(found)
         })
     }
 
-    /// Starts the threads; from here on requests are served.
-    pub fn serve(self, start: Start<RealDisk>) -> Result<Running, Failure> {
+    /// Starts the threads; from here on requests are served, by a member as soon as it has a role.
+    pub fn serve(self, found: Found) -> Result<Running, Failure> {
+        match found {
+            Found::Alone(start) => self.alone(start),
+            Found::Member(files) => member::start::serve(self, files),
+        }
+    }
+
+    fn alone(self, start: Start<RealDisk>) -> Result<Running, Failure> {
         let Starting { settings, front, mut tasks, failed, replica, dirs, audit } = self;
         let metrics = Arc::clone(&front.metrics);
         let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit.clone()));
@@ -154,7 +185,7 @@ impl Starting {
             branch: Branch::default(),
             rules: Rules::of(&settings.storage),
             inbox: Arc::clone(&snapshots),
-            log: Arc::clone(&log),
+            log: Arc::clone(&log) as Arc<dyn LogDesk>,
             ending: Arc::clone(&ending),
             metrics: Arc::clone(&metrics),
             purge_every: settings.storage.purge_interval.map(|h| Duration::from_secs(3600 * u64::from(h))),
@@ -173,17 +204,26 @@ impl Starting {
         let snapshot_thread =
             VitalThread::spawn("snapshots", move || snapshot_thread.run()).map_err(system)?;
         let core_thread = VitalThread::spawn("core", move || core.run()).map_err(system)?;
-        if let Some(audit) = &audit {
-            audit.trail().server(Operation::ServerStart, |_| {});
-        }
         front.serve(Serving { shared, core: Arc::clone(&inbox) });
-        if let Some(path) = &settings.safety.rescue_socket {
-            tasks.push(super::rescue::open(path, Arc::clone(&front), audit.clone())?);
-        }
+        tasks.extend(Starting::announce(&settings, &front, audit.as_ref())?);
         info!("serving");
         let threads = (core_thread, log_thread, snapshot_thread);
         let trail = audit.map(|audit| Arc::clone(audit.trail()));
-        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail })
+        let hand_over = None;
+        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail, hand_over })
+    }
+
+    /// The start is audited, and the rescue socket opened where there is one.
+    pub(super) fn announce(
+        settings: &Settings,
+        front: &Arc<Front>,
+        audit: Option<&Audit>,
+    ) -> Result<Option<JoinHandle<()>>, Failure> {
+        if let Some(audit) = audit {
+            audit.trail().server(Operation::ServerStart, |_| {});
+        }
+        let path = settings.safety.rescue_socket.as_ref();
+        path.map(|path| super::rescue::open(path, Arc::clone(front), audit.cloned())).transpose()
     }
 }
 

@@ -7,8 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::admin::{ConfStatus, DirSizes};
+use crate::admin::{ConfStatus, DirSizes, QuorumConf};
 use crate::config::Settings;
+use crate::config::quorum::Role;
 use crate::os::clock;
 use crate::types::Instant;
 
@@ -27,6 +28,7 @@ pub struct Facts {
     min_session_timeout: i32,
     max_session_timeout: i32,
     backlog: i32,
+    quorum: Option<QuorumConf>,
     /// Limit of open files; `None` without one.
     pub open_files: Option<u64>,
 }
@@ -53,6 +55,7 @@ impl Facts {
             min_session_timeout: settings.session.min_session_timeout,
             max_session_timeout: settings.session.max_session_timeout,
             backlog: signed(client.client_port_listen_backlog, -1),
+            quorum: quorum(settings),
             open_files,
         }
     }
@@ -77,7 +80,7 @@ impl Facts {
             max_session_timeout: self.max_session_timeout,
             client_port_listen_backlog: self.backlog,
             server_id: 0,
-            quorum: None,
+            quorum: self.quorum.clone(),
         }
     }
 
@@ -85,6 +88,22 @@ impl Facts {
     pub fn sizes(&self) -> DirSizes {
         DirSizes { data: size_of_dir(&self.snapshots), log: size_of_dir(&self.logs) }
     }
+}
+
+/// What `conf` adds on a member of an ensemble, but for what changes.
+fn quorum(settings: &Settings) -> Option<QuorumConf> {
+    let quorum = &settings.quorum;
+    let me = quorum.ensemble.members.get(&quorum.my_id?).filter(|_| quorum.is_distributed())?;
+    let ticks = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    Some(QuorumConf {
+        init_limit: ticks(quorum.init_limit),
+        sync_limit: ticks(quorum.sync_limit),
+        election_alg: 3,
+        election_ports: me.addresses.iter().map(|a| a.election_port).collect(),
+        quorum_ports: me.addresses.iter().map(|a| a.quorum_port).collect(),
+        participant: me.role == Role::Participant,
+        membership: None,
+    })
 }
 
 /// Lengths of the files in a directory and one level below; what cannot be read counts nothing.

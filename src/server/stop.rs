@@ -14,17 +14,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::core::CoreMessage;
 use super::front::Front;
-use super::log::{Log, LogWork};
 use super::queue::Queue;
+use super::snapshots::LogDesk;
 use crate::audit::Trail;
-use crate::limits::{FINISH_MS, FLUSH_MS, LAST_RESORT_MS};
+use crate::limits::{FINISH_MS, FLUSH_MS, HAND_OVER_MS, LAST_RESORT_MS};
 use crate::net::Kill;
 use crate::os::clock;
-use crate::os::disk::RealDisk;
+use crate::replica::member::MemberInput;
 use crate::types::decision::{Operation, Outcome};
 
 /// A thread without which there is no server.
@@ -74,7 +74,7 @@ pub struct Running {
     /// The core's inbox.
     pub inbox: Arc<Queue<CoreMessage>>,
     /// The log.
-    pub log: Arc<Log<RealDisk>>,
+    pub log: Arc<dyn LogDesk>,
     /// The snapshot thread's.
     pub snapshots: Arc<Queue<()>>,
     /// Tells the snapshot thread to give up.
@@ -83,6 +83,8 @@ pub struct Running {
     pub threads: (VitalThread, VitalThread, VitalThread),
     /// The audit log.
     pub trail: Option<Arc<Trail>>,
+    /// Of a member: where it says that its leadership is handed over.
+    pub hand_over: Option<Receiver<Result<(), String>>>,
 }
 
 impl Running {
@@ -91,6 +93,7 @@ impl Running {
         last_resort();
         let (core, log, snapshots) = &self.threads;
         self.tasks.iter().for_each(JoinHandle::abort);
+        self.hand_over();
         self.front.stop();
         self.ending.store(true, Ordering::Relaxed);
         self.snapshots.close();
@@ -98,13 +101,24 @@ impl Running {
         core.wait(Duration::from_millis(FINISH_MS));
         self.inbox.close();
         self.front.kill_all(Kill::Shutdown);
-        self.log.inbox.push(LogWork::Finish);
+        self.log.finish();
         self.wait_for_connections();
         log.wait(Duration::from_millis(FLUSH_MS));
         snapshots.wait(Duration::from_millis(FLUSH_MS));
         if let Some(trail) = &self.trail {
             trail.server(Operation::ServerStop, |decision| decision.outcome = Outcome::Invoked);
             trail.stop(Duration::from_millis(FLUSH_MS));
+        }
+    }
+
+    /// A leader makes another member the leader first: clients elsewhere lose no time to an election.
+    fn hand_over(&self) {
+        let Some(answer) = &self.hand_over else { return };
+        self.inbox.push(CoreMessage::Member(MemberInput::Stop));
+        match answer.recv_timeout(Duration::from_millis(HAND_OVER_MS)) {
+            Ok(Ok(())) => info!("nothing is left to hand over"),
+            Ok(Err(why)) => warn!("the leadership was not handed over: {why}"),
+            Err(_) => warn!("the leadership was not handed over in time"),
         }
     }
 

@@ -12,8 +12,48 @@ use std::time::Duration;
 
 use crate::config::settings;
 use crate::metrics::Metrics;
+use crate::replica::member::{Member, MemberInput};
 use crate::replica::{Input, Node, Phase, Request};
 use crate::types::{Instant, Now};
+
+/// What stands behind the throttle: a node alone, or a member with its node.
+pub trait Heart {
+    /// Takes an input of a client.
+    fn take(&mut self, input: Input, now: Now);
+    /// Requests under way.
+    fn in_process(&self) -> usize;
+    /// Forgets a request that will not be answered.
+    fn abandon(&mut self, request: Request);
+}
+
+impl Heart for Node {
+    #[inline]
+    fn take(&mut self, input: Input, now: Now) {
+        self.handle(input, now);
+    }
+
+    fn in_process(&self) -> usize {
+        Node::in_process(self)
+    }
+
+    fn abandon(&mut self, request: Request) {
+        Node::abandon(self, request);
+    }
+}
+
+impl Heart for Member {
+    fn take(&mut self, input: Input, now: Now) {
+        self.handle(MemberInput::Client(input), now);
+    }
+
+    fn in_process(&self) -> usize {
+        Member::in_process(self)
+    }
+
+    fn abandon(&mut self, request: Request) {
+        Member::abandon(self, request);
+    }
+}
 
 /// Lets requests into the node, or makes them wait.
 pub struct RequestThrottle {
@@ -30,7 +70,7 @@ impl RequestThrottle {
 
     /// An input on its way to the node.
     #[inline]
-    pub fn offer(&mut self, node: &mut Node, input: Input, now: Now) {
+    pub fn offer(&mut self, node: &mut impl Heart, input: Input, now: Now) {
         if self.settings.request_throttle_max_requests.is_none() {
             self.hand_over(node, input, now);
             return;
@@ -43,7 +83,7 @@ impl RequestThrottle {
     }
 
     /// Lets in what may go in now.
-    pub fn advance(&mut self, node: &mut Node, now: Now) {
+    pub fn advance(&mut self, node: &mut impl Heart, now: Now) {
         let Some(max) = self.settings.request_throttle_max_requests else { return };
         while let Some(next) = self.waiting.front() {
             let stale = matches!(next, Input::Request(request) if self.is_stale(request, now.mono));
@@ -88,7 +128,7 @@ impl RequestThrottle {
     }
 
     #[inline]
-    fn hand_over(&self, node: &mut Node, mut input: Input, now: Now) {
+    fn hand_over(&self, node: &mut impl Heart, mut input: Input, now: Now) {
         if let Input::Request(request) = &mut input {
             let waited = now.mono.since(request.received());
             self.metrics.request_throttle_queue_time_ms.record_ns(waited.as_nanos() as u64);
@@ -99,6 +139,6 @@ impl RequestThrottle {
                 self.metrics.throttled_ops.inc();
             }
         }
-        node.handle(input, now);
+        node.take(input, now);
     }
 }

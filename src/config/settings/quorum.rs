@@ -176,12 +176,6 @@ impl Quorum {
     pub fn is_distributed(&self) -> bool {
         !self.standalone_enabled || self.ensemble.voters() > 1
     }
-
-    /// Why a server cannot serve this configuration yet, if it cannot.
-    pub fn refusal(&self) -> Option<String> {
-        let why = "ensembles are not served yet; only a standalone server is";
-        self.is_distributed().then(|| format!("{} voting servers: {why}", self.ensemble.voters()))
-    }
 }
 
 impl QuorumSasl {

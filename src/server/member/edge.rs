@@ -1,0 +1,117 @@
+//! What a member wants of the world beside its disk, carried out: notifications, connections,
+//! packets, and what its role means for clients.
+//!
+//! # Invariants
+//!
+//! * What goes to a link is handed over in the member's order.
+//! * Clients are let in only after the member serves, and are let go before it does anything else.
+
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
+
+use super::face::Face;
+use super::store::{LogChunks, SnapshotChunks};
+use crate::config::quorum::Ensemble;
+use crate::disk::Disk;
+use crate::driver::SnapshotSender;
+use crate::net::Kill;
+use crate::net::links::{LinkOut, Links};
+use crate::net::mesh::Mesh;
+use crate::net::peering::Gate;
+use crate::replica::member::{LinkItem, Member, MemberOutput, Role, RoleChange};
+use crate::server::front::Front;
+use crate::storage::Dirs;
+
+/// The ways out of a member.
+pub struct Edge<D: Disk> {
+    /// Election connections.
+    pub mesh: Mesh,
+    /// Quorum connections.
+    pub links: Links,
+    /// Where clients are.
+    pub front: Arc<Front>,
+    /// What others are told of the role.
+    pub face: Arc<Face>,
+    /// Who may log in as a member.
+    pub gate: Arc<Gate>,
+    /// The configuration in force.
+    pub active: Arc<Ensemble>,
+    /// One that was proposed and is not in force yet.
+    pub next: Option<Arc<Ensemble>>,
+    /// Where the log is read from.
+    pub medium: D,
+    /// Where on it.
+    pub dirs: Dirs,
+    /// Told once the leadership is handed over, or could not be.
+    pub transferred: Box<dyn FnMut(Result<(), String>) + Send>,
+}
+
+impl<D: Disk + Sync> Edge<D> {
+    /// Carries out one output; [`MemberOutput::Disk`] is the core's.
+    pub fn carry_out(&mut self, output: MemberOutput) {
+        match output {
+            MemberOutput::Notify { to, note } => self.mesh.send(to, &note),
+            MemberOutput::Dial { link, leader } => self.links.dial(link, leader),
+            MemberOutput::Send { link, item } => {
+                let out = self.out(item);
+                self.links.send(link, out);
+            }
+            MemberOutput::Hangup { link, why } => self.links.hangup(link, &why),
+            MemberOutput::Role(change) => self.role(&change),
+            MemberOutput::NewConfig { ensemble, active } => self.new_config(ensemble, active),
+            MemberOutput::Transferred(result) => (self.transferred)(result),
+            MemberOutput::Disk(_) => {}
+        }
+    }
+
+    fn out(&self, item: LinkItem) -> LinkOut {
+        match item {
+            LinkItem::Bytes(bytes) => LinkOut::Bytes(bytes),
+            LinkItem::Snapshot(open) => LinkOut::Stream(Box::new(SnapshotChunks(SnapshotSender::of(open)))),
+            LinkItem::Log { after, upto } => {
+                let (medium, dirs) = (self.medium.clone(), self.dirs.clone());
+                LinkOut::Stream(Box::new(LogChunks { medium, dirs, after, upto, sender: None }))
+            }
+        }
+    }
+
+    fn new_config(&mut self, ensemble: Ensemble, active: bool) {
+        if active {
+            self.face.ensemble_is(&ensemble);
+            (self.active, self.next) = (Arc::new(ensemble), None);
+        } else {
+            self.next = Some(Arc::new(ensemble));
+        }
+        self.members();
+    }
+
+    /// Tells everybody who the members are.
+    pub fn members(&self) {
+        let (active, next) = (&self.active, self.next.as_ref());
+        self.gate.set_ensembles(active, next.map(|next| &**next));
+        self.mesh.set_ensembles(active, next);
+        self.links.set_ensembles(active, next);
+    }
+
+    fn role(&mut self, change: &RoleChange) {
+        let leader = change.leader.map(|l| l.to_string()).unwrap_or_else(|| "nobody".to_owned());
+        let (role, epoch, serving) = (change.role, change.epoch, change.serving);
+        info!(?role, %leader, epoch, serving, "{}", change.why);
+        if let Err(why) = self.links.lead(role == Role::Leading) {
+            error!("{why}");
+        }
+        self.face.role_is(change);
+        if !serving {
+            self.front.kill_all(Kill::NotServing);
+        }
+        if role == Role::Out {
+            warn!("this member takes part no more");
+        }
+    }
+
+    /// After a batch: figures of the member, for words and metrics.
+    pub fn flush(&mut self, member: &Member) {
+        self.face.status_is(member.status());
+    }
+}

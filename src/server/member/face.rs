@@ -1,0 +1,115 @@
+//! What others are told of a member: front, four-letter words, metrics, `oxkeeper transfer`.
+//!
+//! # Invariants
+//!
+//! * Clients are served only between a role change that says so and the next one.
+//! * The core writes, everybody else reads; nobody waits for the core.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::admin::Mode;
+use crate::config::quorum::Ensemble;
+use crate::os::clock;
+use crate::replica::member::{MemberStatus, Role, RoleChange};
+use crate::types::{Instant, ServerId};
+
+/// The role as it was reported last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleNow {
+    /// What the member does.
+    pub role: Role,
+    /// Whom it follows, or itself.
+    pub leader: Option<ServerId>,
+    /// The leader's epoch.
+    pub epoch: u32,
+    /// Since when.
+    pub since: Instant,
+}
+
+/// A member's face.
+#[derive(Debug)]
+pub struct Face {
+    /// Who this is.
+    pub me: ServerId,
+    serving: AtomicBool,
+    role: Mutex<RoleNow>,
+    status: Mutex<Option<MemberStatus>>,
+    membership: Mutex<String>,
+}
+
+impl Face {
+    /// A member that looks for a leader.
+    pub fn new(me: ServerId, ensemble: &Ensemble) -> Face {
+        let role = RoleNow { role: Role::Looking, leader: None, epoch: 0, since: clock::mono() };
+        Face {
+            me,
+            serving: AtomicBool::new(false),
+            role: Mutex::new(role),
+            status: Mutex::default(),
+            membership: Mutex::new(ensemble.to_string()),
+        }
+    }
+
+    /// The role changed.
+    pub fn role_is(&self, change: &RoleChange) {
+        let mut role = self.role.lock();
+        // A role that begins to serve is still the same role.
+        let since = if role.role == change.role { role.since } else { clock::mono() };
+        *role = RoleNow { role: change.role, leader: change.leader, epoch: change.epoch, since };
+        self.serving.store(change.serving, Ordering::Release);
+    }
+
+    /// Figures of the member, after a batch.
+    pub fn status_is(&self, status: MemberStatus) {
+        *self.status.lock() = Some(status);
+    }
+
+    /// A configuration came into force.
+    pub fn ensemble_is(&self, ensemble: &Ensemble) {
+        *self.membership.lock() = ensemble.to_string();
+    }
+
+    /// Are clients served?
+    #[inline]
+    pub fn serves(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
+    }
+
+    /// The role.
+    pub fn role(&self) -> RoleNow {
+        self.role.lock().clone()
+    }
+
+    /// The figures; `None` before the first batch.
+    pub fn status(&self) -> Option<MemberStatus> {
+        *self.status.lock()
+    }
+
+    /// The configuration in force, as `conf` prints it.
+    pub fn membership(&self) -> String {
+        self.membership.lock().clone()
+    }
+
+    /// The word of `srvr` for the role; serving without a leader is read-only.
+    pub fn mode(&self) -> Mode {
+        match self.role().role {
+            Role::Leading => Mode::Leader,
+            Role::Following => Mode::Follower,
+            Role::Observing => Mode::Observer,
+            Role::Looking | Role::Out => Mode::ReadOnly,
+        }
+    }
+
+    /// `zk_peer_state`: what the member does, and how far it is (`QuorumPeer.getDetailedState`).
+    pub fn peer_state(&self) -> String {
+        let role = match self.role().role {
+            Role::Looking | Role::Out => "looking",
+            Role::Leading => "leading",
+            Role::Following => "following",
+            Role::Observing => "observing",
+        };
+        format!("{role} - {}", self.status().map_or("election", |status| status.phase))
+    }
+}
