@@ -77,7 +77,6 @@ fn a_port_in_use_is_one_sentence_and_nothing_is_touched() {
 #[test]
 fn configurations_that_cannot_be_served_end_with_two() {
     let home = Dir::new("data");
-    let ensemble = "server.1=127.0.0.1:2888:3888\nserver.2=127.0.0.1:2889:3889\nserver.3=127.0.0.1:2890:3890\ninitLimit=5\nsyncLimit=2\n";
     std::fs::write(home.path().join("myid"), "1\n").expect("written");
     for (lines, word) in [
         (ensemble, "ensembles are not served"),
