@@ -78,11 +78,9 @@ fn a_port_in_use_is_one_sentence_and_nothing_is_touched() {
 fn configurations_that_cannot_be_served_end_with_two() {
     let home = Dir::new("data");
     std::fs::write(home.path().join("myid"), "1\n").expect("written");
-    for (lines, word) in [
-        (ensemble, "ensembles are not served"),
-        ("tickTime=no\n", "tickTime"),
-        ("secureClientPort=0\n", "ssl.keyStore.location: not set"),
-    ] {
+    for (lines, word) in
+        [("tickTime=no\n", "tickTime"), ("secureClientPort=0\n", "ssl.keyStore.location: not set")]
+    {
         let (code, log) = refused(&zoo_cfg(home.path(), lines));
         assert_eq!(code, Some(2), "{log}");
         assert!(log.contains(word), "{log}");
