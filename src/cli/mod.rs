@@ -19,6 +19,7 @@ pub mod rescue;
 pub mod serve;
 pub mod shell;
 pub mod status;
+pub mod transfer;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -54,6 +55,7 @@ enum Command {
     Shell(Raw),
     /// Is the server of a configuration serving? Prints what zkServer.sh status prints
     Status(Raw),
+    Transfer(transfer::TransferArgs),
 }
 
 impl Command {
@@ -69,6 +71,7 @@ impl Command {
             Command::Serve(args) => serve::run(args),
             Command::Shell(raw) => shell::run(&raw.words),
             Command::Status(raw) => status::run(&raw.words),
+            Command::Transfer(args) => transfer::run(args),
         }
     }
 }

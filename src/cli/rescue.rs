@@ -63,7 +63,7 @@ pub fn run(args: &RescueArgs) -> i32 {
     }
 }
 
-fn ask(socket: &Path, request: &str) -> io::Result<String> {
+pub(super) fn ask(socket: &Path, request: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     let patience = Some(Duration::from_millis(2 * RESCUE_PATIENCE_MS));
     stream.set_read_timeout(patience)?;

@@ -122,7 +122,7 @@ impl<D: Disk> MemberWorker<D> {
                     Err(e) if e.is_full() && is_epoch(&op) => {
                         self.waiting.push_front(op);
                         if !self.give_up() {
-                            done.push(full());
+                            done.push(full(self.waiting.len()));
                             break;
                         }
                     }
@@ -242,7 +242,8 @@ fn is_epoch(op: &DiskOp) -> bool {
     matches!(op, DiskOp::Accepted(_) | DiskOp::Current(_))
 }
 
-fn full() -> DiskDone {
+/// So many wishes wait for room.
+fn full(waiting: usize) -> DiskDone {
     let (durable, state, written) = (None, StorageState::Full, (0, 0));
-    DiskDone::Logged { durable, state, snapshot_due: false, written, waiting: 0 }
+    DiskDone::Logged { durable, state, snapshot_due: false, written, waiting }
 }

@@ -52,7 +52,7 @@ pub enum DiskDone {
         snapshot_due: bool,
         /// Transactions and bytes that were written.
         written: (u64, u64),
-        /// Transactions that still wait for room.
+        /// Transactions, or other wishes, that still wait for room.
         waiting: usize,
     },
     /// To [`DiskOp::Accepted`].

@@ -202,6 +202,11 @@ impl Front {
         self.face.get().is_none_or(|face| face.serves())
     }
 
+    /// The way to the core, whether clients are served or not.
+    pub fn core(&self) -> Option<&Queue<CoreMessage>> {
+        self.present().map(|serving| &*serving.core)
+    }
+
     /// What serves, or will again: it is told of what was begun.
     fn present(&self) -> Option<&Serving> {
         self.serving.get().filter(|_| !self.stopped.load(Ordering::Acquire))

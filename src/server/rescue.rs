@@ -9,7 +9,8 @@
 //!   socket's file.
 //! * Rights are given to a connection that has a session, for at most [`RESCUE_MINUTES`], and
 //!   end by themselves: with the time, with the connection, with the process.
-//! * Begin and end are logged, audited and counted. Who is connected is told to root alone, too.
+//! * Begin and end are logged, audited and counted. Who is connected is told to root alone, too, and
+//!   root alone has a leader hand its leadership over.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -25,14 +26,16 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::audit::Audit;
+use super::core::CoreMessage;
 use super::front::Front;
 use super::sessions::Sessions;
 use crate::error::{Code, ExitCode};
 use crate::limits::{RESCUE_LINE, RESCUE_LOOK_MS, RESCUE_MINUTES, RESCUE_PATIENCE_MS};
 use crate::os::clock;
+use crate::replica::member::MemberInput;
 use crate::replica::{Conn, Phase};
-use crate::types::SessionId;
 use crate::types::decision::{Decision, Operation, Outcome, Who};
+use crate::types::{ServerId, SessionId};
 
 /// Opens the socket and answers on it until the task is aborted.
 ///
@@ -70,6 +73,9 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// The other thing that can be asked: who is connected.
 const SESSIONS: &str = "sessions";
+
+/// And: hand the leadership over, to a member's number if one follows.
+const TRANSFER: &str = "transfer";
 
 /// What is asked: `super <session> <minutes>`.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,6 +148,13 @@ impl Desk {
             let text = told.map_or_else(|e| format!("refused {e}"), |json| format!("ok {json}"));
             return (say(stream, &text).await, None);
         }
+        if let Some(to) = line.trim_end().strip_prefix(TRANSFER) {
+            let text = match self.transfer(to.trim()).await {
+                Ok(()) => "ok the leadership is handed over".to_owned(),
+                Err(why) => format!("refused {why}"),
+            };
+            return (say(stream, &text).await, None);
+        }
         match Ask::parse(&line).and_then(|ask| self.grant(&ask)) {
             Ok((conn, minutes)) => {
                 let text = format!("ok {} has super rights for {minutes} minutes", conn.session_id());
@@ -157,6 +170,32 @@ impl Desk {
                 (say(stream, &format!("refused {why}")).await, None)
             }
         }
+    }
+
+    /// Has this member hand its leadership over: to the member of this number, or to the one that
+    /// is furthest.
+    async fn transfer(&self, to: &str) -> Result<(), String> {
+        let face = self.front.face().ok_or("this server is no member of an ensemble")?;
+        let to = match to {
+            "" => None,
+            number => {
+                Some(ServerId(number.parse().map_err(|_| format!("{number:?} is no server's number"))?))
+            }
+        };
+        let core = self.front.core().ok_or("the server does not take part yet")?;
+        let outcome = face.outcome();
+        core.push(CoreMessage::Member(MemberInput::Transfer { to }));
+        let patience = Duration::from_millis(RESCUE_PATIENCE_MS);
+        let told = tokio::task::spawn_blocking(move || outcome.recv_timeout(patience)).await;
+        let outcome =
+            told.ok().and_then(Result::ok).unwrap_or_else(|| Err("it did not end in time".to_owned()));
+        let (result, detail) = match &outcome {
+            Ok(()) => (Outcome::Ok, ""),
+            Err(why) => (Outcome::Failed, why.as_str()),
+        };
+        warn!(to = to.map_or(-1, |to| to.0), detail, "asked to hand the leadership over");
+        self.record(SessionId::NONE, "root", result, &[("step", "transfer"), ("detail", detail)]);
+        outcome
     }
 
     fn grant(&self, ask: &Ask) -> Result<(Arc<Conn>, u64), String> {

@@ -209,8 +209,7 @@ impl Starting {
         info!("serving");
         let threads = (core_thread, log_thread, snapshot_thread);
         let trail = audit.map(|audit| Arc::clone(audit.trail()));
-        let hand_over = None;
-        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail, hand_over })
+        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail })
     }
 
     /// The start is audited, and the rescue socket opened where there is one.

@@ -83,8 +83,6 @@ pub struct Running {
     pub threads: (VitalThread, VitalThread, VitalThread),
     /// The audit log.
     pub trail: Option<Arc<Trail>>,
-    /// Of a member: where it says that its leadership is handed over.
-    pub hand_over: Option<Receiver<Result<(), String>>>,
 }
 
 impl Running {
@@ -113,10 +111,11 @@ impl Running {
 
     /// A leader makes another member the leader first: clients elsewhere lose no time to an election.
     fn hand_over(&self) {
-        let Some(answer) = &self.hand_over else { return };
+        let Some(face) = self.front.face() else { return };
+        let outcome = face.outcome();
         self.inbox.push(CoreMessage::Member(MemberInput::Stop));
-        match answer.recv_timeout(Duration::from_millis(HAND_OVER_MS)) {
-            Ok(Ok(())) => info!("nothing is left to hand over"),
+        match outcome.recv_timeout(Duration::from_millis(HAND_OVER_MS)) {
+            Ok(Ok(())) => info!("this member leads no more"),
             Ok(Err(why)) => warn!("the leadership was not handed over: {why}"),
             Err(_) => warn!("the leadership was not handed over in time"),
         }

@@ -107,7 +107,10 @@ impl<D: Disk + Sync> Run<D> {
         match message {
             CoreMessage::Input(input) => self.core.throttle.offer(&mut self.core.member, input, now),
             CoreMessage::Large(conn, guard) => self.large.push((conn, guard)),
-            CoreMessage::Member(input) => self.core.member.handle(input, now),
+            CoreMessage::Member(input) => {
+                self.core.edge.ending |= matches!(input, MemberInput::Stop);
+                self.core.member.handle(input, now);
+            }
             CoreMessage::Packets { link, packets, charge } => {
                 for packet in packets {
                     self.core.member.handle(MemberInput::Packet { link, packet }, now);

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::face::Face;
 use super::store::{LogChunks, SnapshotChunks};
@@ -25,10 +25,8 @@ use crate::storage::Dirs;
 
 /// The ways out of a member.
 pub struct Edge<D: Disk> {
-    /// Election connections.
-    pub mesh: Mesh,
-    /// Quorum connections.
-    pub links: Links,
+    /// Election and quorum connections; `None` when the server ends.
+    pub net: Option<(Mesh, Links)>,
     /// Where clients are.
     pub front: Arc<Front>,
     /// What others are told of the role.
@@ -43,25 +41,31 @@ pub struct Edge<D: Disk> {
     pub medium: D,
     /// Where on it.
     pub dirs: Dirs,
-    /// Told once the leadership is handed over, or could not be.
-    pub transferred: Box<dyn FnMut(Result<(), String>) + Send>,
+    /// The server ends: with the last role all connections to members do.
+    pub ending: bool,
 }
 
 impl<D: Disk + Sync> Edge<D> {
     /// Carries out one output; [`MemberOutput::Disk`] is the core's.
     pub fn carry_out(&mut self, output: MemberOutput) {
         match output {
-            MemberOutput::Notify { to, note } => self.mesh.send(to, &note),
-            MemberOutput::Dial { link, leader } => self.links.dial(link, leader),
-            MemberOutput::Send { link, item } => {
-                let out = self.out(item);
-                self.links.send(link, out);
-            }
-            MemberOutput::Hangup { link, why } => self.links.hangup(link, &why),
             MemberOutput::Role(change) => self.role(&change),
             MemberOutput::NewConfig { ensemble, active } => self.new_config(ensemble, active),
-            MemberOutput::Transferred(result) => (self.transferred)(result),
+            MemberOutput::Transferred(outcome) => self.face.handed_over(&outcome),
             MemberOutput::Disk(_) => {}
+            output => self.tell(output),
+        }
+    }
+
+    /// What goes to other members.
+    fn tell(&self, output: MemberOutput) {
+        let Some((mesh, links)) = &self.net else { return };
+        match output {
+            MemberOutput::Notify { to, note } => mesh.send(to, &note),
+            MemberOutput::Dial { link, leader } => links.dial(link, leader),
+            MemberOutput::Send { link, item } => links.send(link, self.out(item)),
+            MemberOutput::Hangup { link, why } => links.hangup(link, &why),
+            _ => {}
         }
     }
 
@@ -90,23 +94,28 @@ impl<D: Disk + Sync> Edge<D> {
     pub fn members(&self) {
         let (active, next) = (&self.active, self.next.as_ref());
         self.gate.set_ensembles(active, next.map(|next| &**next));
-        self.mesh.set_ensembles(active, next);
-        self.links.set_ensembles(active, next);
+        if let Some((mesh, links)) = &self.net {
+            mesh.set_ensembles(active, next);
+            links.set_ensembles(active, next);
+        }
     }
 
     fn role(&mut self, change: &RoleChange) {
         let leader = change.leader.map(|l| l.to_string()).unwrap_or_else(|| "nobody".to_owned());
         let (role, epoch, serving) = (change.role, change.epoch, change.serving);
         info!(?role, %leader, epoch, serving, "{}", change.why);
-        if let Err(why) = self.links.lead(role == Role::Leading) {
+        if let Some((_, links)) = &self.net
+            && let Err(why) = links.lead(role == Role::Leading)
+        {
             error!("{why}");
         }
         self.face.role_is(change);
         if !serving {
             self.front.kill_all(Kill::NotServing);
         }
-        if role == Role::Out {
-            warn!("this member takes part no more");
+        if role == Role::Out && self.ending {
+            // The others see at once that this member is gone, and wait for nothing.
+            self.net = None;
         }
     }
 

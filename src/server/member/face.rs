@@ -6,6 +6,7 @@
 //! * The core writes, everybody else reads; nobody waits for the core.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::Mutex;
 
@@ -37,7 +38,12 @@ pub struct Face {
     role: Mutex<RoleNow>,
     status: Mutex<Option<MemberStatus>>,
     membership: Mutex<String>,
+    /// Who waits for the outcome of a hand-over.
+    waiting: Mutex<Vec<Sender<Outcome>>>,
 }
+
+/// Is the leadership handed over, or why not?
+pub type Outcome = Result<(), String>;
 
 impl Face {
     /// A member that looks for a leader.
@@ -49,6 +55,7 @@ impl Face {
             role: Mutex::new(role),
             status: Mutex::default(),
             membership: Mutex::new(ensemble.to_string()),
+            waiting: Mutex::default(),
         }
     }
 
@@ -69,6 +76,21 @@ impl Face {
     /// A configuration came into force.
     pub fn ensemble_is(&self, ensemble: &Ensemble) {
         *self.membership.lock() = ensemble.to_string();
+    }
+
+    /// Where the outcome of the next hand-over will be told. It is asked for before the hand-over.
+    pub fn outcome(&self) -> Receiver<Outcome> {
+        let (told, outcome) = channel();
+        self.waiting.lock().push(told);
+        outcome
+    }
+
+    /// A hand-over came to its end.
+    pub fn handed_over(&self, outcome: &Outcome) {
+        for told in self.waiting.lock().drain(..) {
+            // Who asked may have given up.
+            let _ = told.send(outcome.clone());
+        }
     }
 
     /// Are clients served?

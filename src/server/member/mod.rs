@@ -26,4 +26,4 @@ pub mod face;
 pub mod start;
 pub mod store;
 
-pub use face::Face;
+pub use face::{Face, Outcome};

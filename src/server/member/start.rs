@@ -8,7 +8,6 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use tracing::info;
@@ -119,10 +118,8 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
     let member = Member::new(config, begin, clock::now(), observer);
     let shared = member.shared();
 
-    let (handed_over, transferred) = channel();
     let edge = Edge {
-        mesh,
-        links,
+        net: Some((mesh, links)),
         front: Arc::clone(&front),
         face: Arc::clone(&face),
         gate,
@@ -130,7 +127,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
         next: settings.quorum.last_seen.clone().map(Arc::new),
         medium: RealDisk::new(),
         dirs: dirs.clone(),
-        transferred: Box::new(move |result| drop(handed_over.send(result))),
+        ending: false,
     };
     edge.members();
     let ending = Arc::new(AtomicBool::new(false));
@@ -169,8 +166,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
     tasks.extend(Starting::announce(&settings, &front, audit.as_ref())?);
     info!(server = me.0, members = settings.quorum.ensemble.members.len(), "taking part in the ensemble");
     let trail = audit.map(|audit| Arc::clone(audit.trail()));
-    let hand_over = Some(transferred);
-    Ok(Running { front, tasks, inbox, log: disk, snapshots, ending, threads, trail, hand_over })
+    Ok(Running { front, tasks, inbox, log: disk, snapshots, ending, threads, trail })
 }
 
 /// Election and quorum connections.
