@@ -158,6 +158,12 @@ impl<D: Disk> MemberWorker<D> {
             DiskOp::Current(epoch) => self.epochs.set_current(epoch).map(DiskDone::Current),
             DiskOp::Truncate(to) => self.truncate(to),
             DiskOp::Install { link } => self.install(link),
+            DiskOp::Keep(ref evidence) => Ok(DiskDone::Kept(
+                self.worker
+                    .storage()
+                    .keep(&evidence.file_name(), &evidence.report())
+                    .map_err(|e| e.to_string()),
+            )),
             DiskOp::Settle => Ok(DiskDone::Settled { last: self.last }),
             DiskOp::Find { link, zxid } => self.find(zxid).map(|view| DiskDone::Found { link, view }),
         }

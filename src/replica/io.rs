@@ -7,9 +7,11 @@
 //! * A wish that failed is answered by [`DiskDone::Failed`], once, and nothing after it is carried out.
 
 use super::node::{Recovered, StorageState};
+use super::quarantine::Divergence;
 use crate::disk::Durable;
 use crate::types::{LinkId, Zxid};
 use crate::zab::{LogView, Proposal};
+use std::path::PathBuf;
 
 /// A wish to the disk.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +36,8 @@ pub enum DiskOp {
         /// The zxid.
         zxid: Zxid,
     },
+    /// Keep the evidence of a difference beside the data. A wish that cannot be carried out is no failure.
+    Keep(Box<Divergence>),
     /// Where does history end? Appends that still wait for room are given up, and every wish behind
     /// them up to here: the end of a role asks so.
     Settle,
@@ -79,6 +83,8 @@ pub enum DiskDone {
         /// What was found.
         view: LogView,
     },
+    /// To [`DiskOp::Keep`]: where the evidence is, or why it could not be kept.
+    Kept(Result<PathBuf, String>),
     /// To [`DiskOp::Settle`].
     Settled {
         /// The end of the log: nothing is under way behind it.

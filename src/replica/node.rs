@@ -165,7 +165,11 @@ impl Node {
         match input {
             Input::Connect { conn, request } => self.connect(conn, &request, now),
             Input::Request(request) => match &self.role {
-                Role::Alone | Role::Leading(_) => self.request(request, now),
+                Role::Alone => self.request(request, now),
+                // Let go with an earlier role, or since its session moved: its client asks again
+                // where it is now, and what it asked here must not come behind that.
+                _ if request.conn.phase() == Phase::Closed => self.finish_flight(&request.conn),
+                Role::Leading(_) => self.request(request, now),
                 Role::Learning(_) => self.learner_request(request, now),
                 Role::ReadOnly => self.read_only_request(request, now),
                 Role::Looking => self.finish_flight(&request.conn),

@@ -17,7 +17,7 @@ use super::role::Role;
 use super::shared::Store;
 use crate::txn::{DIGEST_VERSION, Record};
 use crate::types::{Zxid, mutant};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The evidence of a difference.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +32,23 @@ pub struct Divergence {
     pub agreed: Option<Zxid>,
     /// The transaction: header, body and digest, as in the log.
     pub transaction: Vec<u8>,
+}
+
+impl Divergence {
+    /// The file that keeps it, in Oxkeeper's own folder beside the data.
+    pub fn file_name(&self) -> String {
+        format!("divergence.{:x}", self.zxid.0)
+    }
+
+    /// What the file holds: everything that is known, and the transaction's bytes in hexadecimal.
+    pub fn report(&self) -> String {
+        let mut text = format!("{self}\ntransaction ");
+        for byte in &self.transaction {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push('\n');
+        text
+    }
 }
 
 impl fmt::Display for Divergence {
@@ -87,6 +104,9 @@ impl Node {
         let Some(d) = record.digest.filter(|d| d.version == DIGEST_VERSION) else { return true };
         if !self.shared.config.tree.digest || self.trust.fuzzy {
             return true;
+        }
+        if self.trust.is_lost() {
+            return false;
         }
         let (zxid, found) = (record.header.zxid, store.tree.digest());
         if found == d.digest {

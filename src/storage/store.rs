@@ -18,6 +18,7 @@ use super::space::{Health, Space};
 use super::{install, purge, truncate};
 use crate::disk::{Disk, DiskFile, Durable};
 use crate::types::Zxid;
+use std::path::PathBuf;
 
 /// The storage of a server, behind [`super::recover::recover`].
 pub struct Storage<D: Disk> {
@@ -65,6 +66,14 @@ impl<D: Disk> Storage<D> {
             (None, true) => Health::Full,
             (None, false) => Health::Good,
         }
+    }
+
+    /// Keeps a text of ours beside the data, whole or not at all. Its failure does not latch: nothing
+    /// was promised by it.
+    pub fn keep(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.dirs.own().join(name);
+        let kept = self.disk.replace(&path, text.as_bytes());
+        kept.map(|_| path.clone()).map_err(|e| StorageError::io("cannot write", &path, &e))
     }
 
     /// The error that latched, if one did.

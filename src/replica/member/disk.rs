@@ -43,6 +43,8 @@ impl Member {
                 }
             }
             DiskDone::Found { link, view } => self.leader_input(LeaderInput::Found { link, view }, now.mono),
+            // Evidence for people: nothing depends on it.
+            DiskDone::Kept(_) => {}
             DiskDone::Settled { last } => self.settled(last, now),
             DiskDone::Failed(why) => {
                 self.storage = StorageState::Failed;

@@ -39,7 +39,10 @@ impl Member {
             }
         }
         self.node.look(now);
-        self.relearn |= self.node.divergence().is_some();
+        if let Some(divergence) = self.node.divergence() {
+            self.relearn = true;
+            self.outbox.disk(DiskOp::Keep(Box::new(divergence.clone())));
+        }
         while let Some(input) = self.held.pop_front() {
             self.node.handle(input, now);
         }

@@ -172,6 +172,37 @@ fn looking_ends_every_connection_and_the_tree_becomes_the_durable_log() {
 }
 
 #[test]
+fn what_was_asked_in_an_earlier_role_is_not_asked_again() {
+    let mut e = Ensemble::plain(2);
+    for home in [0, 1] {
+        let c = e.connect(home);
+        let w = &mut e.members[home];
+        let mut body = Vec::new();
+        let mut writer = Writer::new(&mut body);
+        [1, OpCode::Create.number()].into_iter().for_each(|n| writer.i32(n));
+        create("/late", 0).encode_record(&mut body);
+        let Accepted::ToCore(input) = accept(&w.shared, &c, &body, w.now.mono, w.now, false) else {
+            panic!()
+        };
+        let last = w.node.last_proposed();
+        w.node.look(w.now);
+        w.node.fast_forward(&durable(last));
+        match home {
+            0 => w.node.lead(2, w.now),
+            _ => {
+                w.node.learn(w.now);
+                w.node.serve();
+            }
+        }
+        w.node.handle(input, w.now);
+        let mut out = Vec::new();
+        w.node.take_to_leader(&mut out);
+        assert!(made(w).is_empty() && out.is_empty());
+        assert_eq!((c.in_flight(), w.shared.outstanding()), (0, 0));
+    }
+}
+
+#[test]
 fn a_learner_that_looks_keeps_what_is_durable_of_its_proposals() {
     let mut e = Ensemble::plain(2);
     let c = e.connect(1);
@@ -282,6 +313,8 @@ fn a_replica_that_differs_serves_nobody_until_its_state_is_replaced() {
     let found = w.node.divergence().expect("it was noticed").clone();
     assert_eq!((found.zxid, found.recorded, found.agreed), (lies.zxid, 4711, Some(agreed)));
     assert_eq!(found.transaction, lies.bytes);
+    assert_eq!(found.file_name(), format!("divergence.{:x}", lies.zxid.0));
+    assert!(found.report().contains("0x1267") && found.report().ends_with("1267\n"), "{}", found.report());
     assert_eq!(c.phase(), Phase::Closed);
     assert_eq!(w.ask_session(0, vec![], false).phase(), Phase::Closed);
     w.node.look(w.now);
