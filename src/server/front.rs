@@ -1,17 +1,14 @@
-//! What stands between client connections and the core: the service behind `net`.
+//! What stands between client connections and the core: what is served, and to whom. The service
+//! itself is [`service`].
 //!
 //! # Invariants
 //!
 //! * Before the core serves, and after it stopped, connect requests are turned away and
 //!   four-letter words say so; nothing waits for the core to appear.
-//! * Reads are answered here, on the connection's own thread; everything else goes to the
-//!   core in the order in which it came, one hand-over a read of the socket.
-//! * Where a login is required, whoever has none takes a place among the strangers before its session is
-//!   asked for.
-//! * A connection with requests under way is held back while the server has more than
-//!   `globalOutstandingLimit` requests in process.
+//! * What is not served any more, or not now, ends its connections.
 
-use std::net::SocketAddr;
+mod service;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,30 +17,20 @@ use parking_lot::Mutex;
 
 use super::audit::{Audit, Hold};
 use super::core::CoreMessage;
-use super::logins::{Logins, Mechanisms, Token};
+use super::logins::{Logins, Mechanisms};
 use super::member::Face;
 use super::queue::Queue;
-use super::secure::{self, SecureClients};
-use super::source::WordSource;
+use super::secure::SecureClients;
 use super::status::Facts;
 use super::strangers::Strangers;
-use crate::admin::{FourLetterWords, Whitelist, Word};
+use crate::admin::{FourLetterWords, Whitelist};
 use crate::auth::enforce::Enforcement;
-use crate::auth::sasl::Refusal;
 use crate::config::Settings;
 use crate::limits::WITHOUT_LOGIN_SWEEP_MS;
 use crate::metrics::Metrics;
-use crate::net::{
-    BlueThrottle, CloseReason, ConnectKind, FirstBytes, Flow, Kill, LargeBudget, NetEvent, Outgoing, Peer,
-    Registry, Service, TaskWaker, Verdict, WordAnswer,
-};
-use crate::os::{clock, entropy};
-use crate::proto::ConnectRequest;
-use crate::replica::{
-    Accepted, Conn, Input, Phase, Shared, Wake, accept, is_proven, note_refusal, without_sasl,
-};
-use crate::tls::X509Identity;
-use crate::types::{ConnId, Now};
+use crate::net::{BlueThrottle, Kill, LargeBudget, Registry, TaskWaker};
+use crate::os::clock;
+use crate::replica::{Conn, Shared, Wake, is_proven, note_refusal};
 
 /// What is there once the server serves.
 pub struct Serving {
@@ -120,7 +107,7 @@ impl Front {
                 .is_secure()
                 .then(|| Arc::new(Strangers::new(&settings.auth))),
             logins: OnceLock::new(),
-            outstanding_limit: settings.throttle.global_outstanding_limit as usize,
+            outstanding_limit: outstanding_limit(settings),
             local_sessions: settings.session.local_sessions_enabled,
             metrics,
             facts,
@@ -238,91 +225,6 @@ impl Front {
         if conn.secure { &self.secure } else { &self.plain }
     }
 
-    /// Does the throttle let this connect request pass?
-    fn passes(&self, body: &[u8], now: Now) -> bool {
-        let Some(throttle) = &self.throttle else {
-            self.count(NetEvent::Admitted { deficit: 0 });
-            return true;
-        };
-        let kind = match ConnectRequest::decode(body).map(|r| r.session_id) {
-            Ok(0) | Err(_) if self.local_sessions => ConnectKind::Local,
-            Ok(0) | Err(_) => ConnectKind::Global,
-            Ok(_) => ConnectKind::Renew,
-        };
-        let mut throttle = throttle.lock();
-        let passes = throttle.admit(kind, now.mono, entropy::fraction());
-        if passes {
-            self.count(NetEvent::Admitted { deficit: throttle.deficit() });
-        }
-        passes
-    }
-
-    #[inline]
-    fn hand_on(&self, conn: &Arc<Conn>, body: &[u8], now: Now, batch: &mut Vec<CoreMessage>) -> Verdict {
-        let Some(serving) = self.serving() else {
-            return Verdict::Close(CloseReason::NotServing);
-        };
-        let guard = match self.large.as_ref().map(|large| large.take(body.len())) {
-            Some(None) => {
-                self.count(NetEvent::LargeRejected);
-                return Verdict::Close(CloseReason::LargeRequests);
-            }
-            guard => guard.flatten(),
-        };
-        self.metrics.stats.packets_received.inc();
-        self.metrics.bytes_received_count.add(body.len() as u64 + 4);
-        let accepted = match &self.strangers {
-            Some(strangers) if !is_proven(&serving.shared, conn) => {
-                self.accept_unproven(strangers, &serving.shared, conn, body, now)
-            }
-            _ => accept(&serving.shared, conn, body, now.mono, now, false),
-        };
-        match accepted {
-            Accepted::Answered => Verdict::Taken,
-            Accepted::ToCore(input) => {
-                batch.push(CoreMessage::Input(input));
-                batch.extend(guard.map(|guard| CoreMessage::Large(Arc::clone(conn), guard)));
-                Verdict::Taken
-            }
-            Accepted::Sasl { xid, token } => {
-                let (shared, core) = (Arc::clone(&serving.shared), Arc::clone(&serving.core));
-                let conn = Arc::clone(conn);
-                match self.logins.get() {
-                    Some(logins) => logins.take(Token { shared, core, conn, xid, bytes: token }),
-                    None => without_sasl(&conn, xid),
-                }
-                Verdict::Taken
-            }
-            Accepted::Close(why) => Verdict::Close(CloseReason::Malformed(why)),
-            Accepted::Finish => Verdict::Close(CloseReason::Answered),
-        }
-    }
-
-    /// A frame of somebody who has not logged in, where a login is required.
-    fn accept_unproven(
-        &self,
-        strangers: &Strangers,
-        shared: &Arc<Shared>,
-        conn: &Arc<Conn>,
-        body: &[u8],
-        now: Now,
-    ) -> Accepted {
-        let bytes = body.len() + 4;
-        let place = match conn.phase() {
-            Phase::Fresh => strangers.enter(conn, bytes),
-            _ => strangers.received(conn, bytes),
-        };
-        if let Err(refusal) = place {
-            note_refusal(shared, conn, "", &refusal);
-            return Accepted::Finish;
-        }
-        let accepted = accept(shared, conn, body, now.mono, now, false);
-        if is_proven(shared, conn) {
-            strangers.proven(conn);
-        }
-        accepted
-    }
-
     /// Closes connections that have not logged in in time; told when to look again.
     pub async fn watch_strangers(self: Arc<Self>) {
         let Some(strangers) = self.strangers.clone() else { return };
@@ -342,152 +244,12 @@ impl Front {
     }
 }
 
-impl Service for Front {
-    type Client = Conn;
-    type Batch = Vec<CoreMessage>;
-
-    fn now(&self) -> Now {
-        clock::now()
-    }
-
-    fn open(&self, id: ConnId, peer: Peer, waker: &Arc<TaskWaker>) -> Arc<Conn> {
-        let address = SocketAddr::new(peer.ip, peer.port);
-        let now = clock::now();
-        let conn = Conn::new(id, address, peer.secure, now, Box::new(WakeTask(Arc::clone(waker))));
-        if let Some(strangers) = &self.strangers {
-            strangers.accepted(&conn, now.mono);
-        }
-        conn
-    }
-
-    fn secured(&self, conn: &Arc<Conn>, identity: Option<&X509Identity>) {
-        secure::secured(self, conn, identity);
-    }
-
-    fn tls_refused(&self, peer: Peer, refusal: &Refusal) {
-        secure::refused(self, peer, refusal);
-    }
-
-    fn first_bytes(&self, bytes: [u8; 4]) -> FirstBytes {
-        match Word::parse(bytes) {
-            Some(word) => FirstBytes::Word(self.words.argument_len(word)),
-            None => FirstBytes::Length,
-        }
-    }
-
-    fn answer_word(&self, conn: &Arc<Conn>, word: [u8; 4], argument: &[u8]) -> WordAnswer {
-        let Some(word) = Word::parse(word) else { return WordAnswer::default() };
-        self.metrics.stats.packets_received.inc();
-        let source = WordSource::new(self, conn);
-        let answer = self.words.answer(word, argument, &source, clock::mono());
-        WordAnswer {
-            bytes: answer.text.into_bytes(),
-            until_sent: answer.permit.map(|permit| Box::new(permit) as Box<dyn Send>),
-        }
-    }
-
-    fn is_serving(&self) -> bool {
-        self.serving().is_some()
-    }
-
-    fn connect(&self, conn: &Arc<Conn>, body: &[u8], now: Now, batch: &mut Vec<CoreMessage>) -> Verdict {
-        if !self.passes(body, now) {
-            return Verdict::Close(CloseReason::Throttled);
-        }
-        self.hand_on(conn, body, now, batch)
-    }
-
-    #[inline]
-    fn request(&self, conn: &Arc<Conn>, body: &[u8], now: Now, batch: &mut Vec<CoreMessage>) -> Verdict {
-        self.hand_on(conn, body, now, batch)
-    }
-
-    fn submit(&self, mut batch: Vec<CoreMessage>) {
-        if let Some(serving) = self.present() {
-            serving.core.push_all(&mut batch);
-        }
-    }
-
-    #[inline]
-    fn flow(&self, conn: &Conn) -> Flow {
-        let hold = match conn.phase() {
-            Phase::Connecting | Phase::Closed => true,
-            Phase::Fresh => false,
-            Phase::Established if conn.is_logging_in() => true,
-            Phase::Established => {
-                conn.in_flight() > 0
-                    && self.serving().is_some_and(|s| s.shared.outstanding() > self.outstanding_limit)
-            }
-        };
-        if hold { Flow::Hold } else { Flow::Read }
-    }
-
-    fn outgoing_len(&self, conn: &Conn) -> usize {
-        conn.outgoing_len()
-    }
-
-    fn lend(&self, conn: &Conn, buffer: &mut Vec<u8>) {
-        conn.lend(buffer);
-    }
-
-    fn take_outgoing(&self, conn: &Arc<Conn>, into: &mut Vec<u8>) -> Outgoing {
-        let taken = match self.hold.get() {
-            None => Some(conn.take_outgoing(into)),
-            Some(hold) => hold.take_outgoing(conn, into),
-        };
-        match taken {
-            Some(taken) => Outgoing { close_after: taken.close_after, held: false },
-            None => Outgoing { close_after: false, held: true },
-        }
-    }
-
-    fn session_timeout(&self, conn: &Conn) -> Option<Duration> {
-        conn.session().map(|s| Duration::from_millis(u64::from(s.timeout_ms())))
-    }
-
-    fn is_busy(&self, conn: &Conn) -> bool {
-        conn.in_flight() > 0 || conn.phase() == Phase::Connecting || conn.is_logging_in()
-    }
-
-    fn refuses(&self, conn: &Conn, length: usize) -> Option<CloseReason> {
-        let strangers = self.strangers.as_ref()?;
-        let serving = self.serving()?;
-        if is_proven(&serving.shared, conn) || strangers.has_room(conn, length) {
-            return None;
-        }
-        let refusal = strangers.too_much(length);
-        note_refusal(&serving.shared, conn, "", &refusal);
-        Some(CloseReason::Ended(refusal.reason.cause()))
-    }
-
-    fn closed(&self, conn: &Arc<Conn>, _why: &CloseReason) {
-        if let Some(logins) = self.logins.get() {
-            logins.gone(conn);
-        }
-        if let Some(strangers) = &self.strangers {
-            strangers.gone(conn, clock::mono());
-        }
-        if conn.phase() != Phase::Fresh
-            && let Some(serving) = self.present()
-        {
-            serving.core.push(CoreMessage::Input(Input::Gone { conn: Arc::clone(conn) }));
-        }
-    }
-
-    fn count(&self, event: NetEvent) {
-        let metrics = &self.metrics;
-        match event {
-            NetEvent::Rejected => metrics.connection_rejected.inc(),
-            NetEvent::Dropped => metrics.connection_drop_count.inc(),
-            NetEvent::Expired => metrics.sessionless_connections_expired.inc(),
-            NetEvent::LargeRejected => metrics.large_requests_rejected.inc(),
-            NetEvent::DroppedEarly => metrics.cnxn_closed_without_zk_server_running.inc(),
-            NetEvent::Plain { local: true } => metrics.stats.non_mtls_local_connections.inc(),
-            NetEvent::Plain { local: false } => metrics.stats.non_mtls_remote_connections.inc(),
-            NetEvent::Admitted { deficit } => {
-                metrics.connection_token_deficit.record(i64::try_from(deficit).unwrap_or(i64::MAX));
-                metrics.connection_request_count.inc();
-            }
-        }
+/// `globalOutstandingLimit`, of which each member of an ensemble takes its share
+/// (`getGlobalOutstandingLimit` of leaders and followers).
+fn outstanding_limit(settings: &Settings) -> usize {
+    let limit = settings.throttle.global_outstanding_limit as usize;
+    match settings.quorum.ensemble.voters() {
+        voters if voters > 2 => limit / (voters - 1),
+        _ => limit,
     }
 }

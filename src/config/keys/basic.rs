@@ -25,7 +25,7 @@ table! {
         "watcherCleanIntervalInSeconds" "zookeeper.watcherCleanIntervalInSeconds" ANY_INT, "600" "s" WATCHES, "Longest pause of Java's watch cleaner.";
         "maxInProcessingDeadWatchers" "zookeeper.maxInProcessingDeadWatchers" ANY_INT, "-1" "watchers" WATCHES, "Back-pressure of Java's watch cleaner.";
         "bitHashCacheSize" "zookeeper.bitHashCacheSize" ANY_INT, "10" "entries" WATCHES, "Cache of Java's optimized watch store.";
-        "" "readonlymode.enabled" BOOL, "false" "" ENSEMBLE, "Serve reads to read-only clients while the ensemble has no leader.";
+        "" "readonlymode.enabled" BOOL, "false" "" WORKS, "Serve reads to read-only clients while the ensemble has no leader.";
         "" "znode.container.checkIntervalMs" from(1), "60000" "ms" WORKS, "How often containers and TTL nodes are looked through.";
         "" "znode.container.maxPerMinute" from(1), "10000" "deletes/min" WORKS, "How many containers and TTL nodes are deleted a minute at most.";
         "" "znode.container.maxNeverUsedIntervalMs" long(0), "0" "ms" WORKS, "Delete containers that never had a child after this time; 0 is never.";

@@ -69,7 +69,7 @@ table! {
     Area::Debug => {
         "fsync.warningthresholdms" "zookeeper.fsync.warningthresholdms" long(0), "1000" "ms" WORKS, "A log sync that takes longer is logged.";
         "" "fsync.warningthresholdms" long(0), "1000" "ms" WORKS, "As the key of this name; the property with the zookeeper prefix wins.";
-        "forceSnapshotSync" "zookeeper.forceSnapshotSync" BOOL, "false" "" ENSEMBLE, "Always send a whole snapshot to a lagging server.";
+        "forceSnapshotSync" "zookeeper.forceSnapshotSync" BOOL, "false" "" WORKS, "Always send a whole snapshot to a lagging server.";
         "messageTracker.BufferSize" "zookeeper.messageTracker.BufferSize" ANY_INT, "10" "messages" ENSEMBLE, "Packets between servers remembered for the log.";
         "messageTracker.Enabled" "zookeeper.messageTracker.Enabled" BOOL, "false" "" ENSEMBLE, "Log the last packets of a server connection that broke.";
         "pathStats.enabled" "zookeeper.pathStats.enabled" BOOL, "false" "" PATHS, "Sample which paths are used most.";

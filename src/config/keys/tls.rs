@@ -229,7 +229,7 @@ macro_rules! row {
 }
 
 const OF_CLIENTS: [Key; 21] = side!(Area::TlsClient, "ssl.", WORKS, NO_DETECTION, "false", "false");
-const OF_SERVERS: [Key; 21] = side!(Area::TlsQuorum, "ssl.quorum.", ENSEMBLE, ENSEMBLE, "true", "true");
+const OF_SERVERS: [Key; 21] = side!(Area::TlsQuorum, "ssl.quorum.", WORKS, WORKS, "true", "true");
 
 mod single {
     use super::super::row::*;
@@ -247,9 +247,9 @@ mod single {
             "fips-mode" "zookeeper.fips-mode" BOOL, "true" "" WORKS, "With true written out, DIGEST-MD5 is refused; the default forbids nothing.";
         }
         Area::TlsQuorum => {
-            "sslQuorum" "" BOOL, "false" "" ENSEMBLE, "TLS between servers.";
-            "portUnification" "" BOOL, "false" "" ENSEMBLE, "Ports between servers take TLS and plain connections.";
-            "sslQuorumReloadCertFiles" "" BOOL, "true" "" ENSEMBLE, "Read key store, trust store and revocation lists between servers again when they change.";
+            "sslQuorum" "" BOOL, "false" "" WORKS, "TLS between servers.";
+            "portUnification" "" BOOL, "false" "" WORKS, "Ports between servers take TLS and plain connections.";
+            "sslQuorumReloadCertFiles" "" BOOL, "true" "" WORKS, "Read key store, trust store and revocation lists between servers again when they change.";
         }
     }
 }

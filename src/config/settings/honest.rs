@@ -14,8 +14,13 @@ use super::super::keys::{Status, by_name, by_property};
 /// gets shorter.
 const PENDING: &[&str] = &[];
 
-const SOURCES: [&str; 4] =
-    [include_str!("server.rs"), include_str!("auth.rs"), include_str!("operate.rs"), include_str!("tls.rs")];
+const SOURCES: [&str; 5] = [
+    include_str!("server.rs"),
+    include_str!("auth.rs"),
+    include_str!("operate.rs"),
+    include_str!("quorum.rs"),
+    include_str!("tls.rs"),
+];
 
 /// Fields of the settings with the keys they come from.
 fn fields() -> Vec<(String, String)> {
