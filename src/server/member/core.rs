@@ -113,6 +113,7 @@ impl<D: Disk + Sync> Run<D> {
             }
             CoreMessage::Packets { link, packets, charge } => {
                 for packet in packets {
+                    self.core.edge.figures.received(packet.kind);
                     self.core.member.handle(MemberInput::Packet { link, packet }, now);
                 }
                 drop(charge);
@@ -140,6 +141,8 @@ impl<D: Disk + Sync> Run<D> {
                 DiskDone::Reloaded { .. } => reloaded = true,
                 // The member learns everything anew.
                 DiskDone::NotTruncated(why) => warn!("{why}"),
+                DiskDone::Kept(Ok(path)) => error!("the evidence of the difference is in {}", path.display()),
+                DiskDone::Kept(Err(why)) => warn!("the evidence of the difference is not kept: {why}"),
                 DiskDone::Failed(why) => failure = Some((ExitCode::Unexpected, why.clone())),
                 _ => {}
             }
@@ -187,7 +190,12 @@ impl<D: Disk + Sync> Run<D> {
         loop {
             while let Some(output) = self.core.member.poll_output() {
                 match output {
-                    MemberOutput::Disk(op) => self.ops.push(op),
+                    MemberOutput::Disk(op) => {
+                        if let DiskOp::Append(proposal) = &op {
+                            self.core.edge.figures.logged(proposal.bytes.len());
+                        }
+                        self.ops.push(op);
+                    }
                     output => self.core.edge.carry_out(output),
                 }
             }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tracing::{error, info};
 
 use super::face::Face;
+use super::figures::Figures;
 use super::store::{LogChunks, SnapshotChunks};
 use crate::config::quorum::Ensemble;
 use crate::disk::Disk;
@@ -19,6 +20,7 @@ use crate::net::Kill;
 use crate::net::links::{LinkOut, Links};
 use crate::net::mesh::Mesh;
 use crate::net::peering::Gate;
+use crate::os::clock;
 use crate::replica::member::{LinkItem, Member, MemberOutput, Role, RoleChange};
 use crate::server::front::Front;
 use crate::storage::Dirs;
@@ -41,6 +43,8 @@ pub struct Edge<D: Disk> {
     pub medium: D,
     /// Where on it.
     pub dirs: Dirs,
+    /// What is counted.
+    pub figures: Figures,
     /// The server ends: with the last role all connections to members do.
     pub ending: bool,
 }
@@ -63,7 +67,10 @@ impl<D: Disk + Sync> Edge<D> {
         match output {
             MemberOutput::Notify { to, note } => mesh.send(to, &note),
             MemberOutput::Dial { link, leader } => links.dial(link, leader),
-            MemberOutput::Send { link, item } => links.send(link, self.out(item)),
+            MemberOutput::Send { link, item } => {
+                self.figures.sent(&item);
+                links.send(link, self.out(item));
+            }
             MemberOutput::Hangup { link, why } => links.hangup(link, &why),
             _ => {}
         }
@@ -110,6 +117,7 @@ impl<D: Disk + Sync> Edge<D> {
             error!("{why}");
         }
         self.face.role_is(change);
+        self.figures.role(change, clock::mono());
         if !serving {
             self.front.kill_all(Kill::NotServing);
         }
@@ -121,6 +129,7 @@ impl<D: Disk + Sync> Edge<D> {
 
     /// After a batch: figures of the member, for words and metrics.
     pub fn flush(&mut self, member: &Member) {
+        self.figures.committed(member.node().committed());
         self.face.status_is(member.status());
     }
 }

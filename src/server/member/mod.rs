@@ -13,6 +13,7 @@
 //! | [`edge`] | what it wants of other members and of its clients |
 //! | [`store`] | snapshots and logs between links and disk |
 //! | [`face`] | what others are told of it |
+//! | [`figures`] | metrics of its part in the ensemble |
 //! | [`start`] | from settings to a running member |
 //!
 //! # Invariants
@@ -23,6 +24,7 @@ pub mod core;
 pub mod disk;
 pub mod edge;
 pub mod face;
+pub mod figures;
 pub mod start;
 pub mod store;
 

@@ -16,6 +16,7 @@ use super::core::MemberCore;
 use super::disk::{DiskThread, MemberDisk};
 use super::edge::Edge;
 use super::face::Face;
+use super::figures::Figures;
 use super::store::MemberStore;
 use crate::config::Settings;
 use crate::config::quorum::Role;
@@ -127,6 +128,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
         next: settings.quorum.last_seen.clone().map(Arc::new),
         medium: RealDisk::new(),
         dirs: dirs.clone(),
+        figures: Figures::new(Arc::clone(&front.metrics), clock::mono()),
         ending: false,
     };
     edge.members();
