@@ -8,6 +8,7 @@ mod support;
 
 mod disk;
 mod golden;
+mod members;
 mod peers;
 mod replay;
 mod replies;
