@@ -20,7 +20,7 @@ use super::{LinksConfig, Shared, send};
 use crate::limits::{ACCEPT_PAUSE_MS, LINK_FIRST_PACKET_BYTES};
 use crate::net::peering::gate::plain;
 use crate::net::peering::listen::Reserved;
-use crate::net::peering::{Conn, Who};
+use crate::net::peering::{Conn, Who, ended};
 use crate::peer::{BadPacket, LearnerInfo, Packet, PacketKind};
 use crate::tls::quorum::PeerStream;
 
@@ -125,7 +125,7 @@ async fn first(shared: &Shared, conn: &mut Conn, who: &Who, from: SocketAddr) ->
             Ok(Some(packet)) => break packet,
             Ok(None) => {
                 if let Err(e) = conn.more().await {
-                    shared.complaints.left(from, &e.to_string());
+                    shared.complaints.left(from, &ended(&e));
                     return None;
                 }
             }

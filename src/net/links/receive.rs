@@ -5,6 +5,7 @@
 //! * Packets that the core has not handled are bounded in bytes: the link is not read meanwhile.
 //! * A snapshot goes past the core, to its staging place, and only where one was asked for: from a leader.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::face::{Charge, LinkEvent};
 use crate::limits::{LINK_INBOX_BYTES, LINK_PACKET_BYTES, LINK_PROGRESS_MS, LINK_READ_BYTES};
+use crate::net::peering::ended;
 use crate::peer::{BadPacket, Packet, PacketKind};
 use crate::types::{LinkId, Zxid};
 
@@ -72,9 +74,9 @@ impl Receiver {
             self.inbox.reserve(LINK_READ_BYTES);
         }
         match self.half.read_buf(&mut self.inbox).await {
-            Ok(0) => Err("the other end closed the connection".to_owned()),
+            Ok(0) => Err(ended(&io::ErrorKind::UnexpectedEof.into())),
             Ok(_) => Ok(()),
-            Err(e) => Err(e.to_string()),
+            Err(e) => Err(ended(&e)),
         }
     }
 

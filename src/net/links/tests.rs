@@ -70,7 +70,7 @@ impl Node {
             me: ServerId(me),
             listen: vec![PeerAddress { host: Some("127.0.0.1".to_owned()), port }],
             connect: Duration::from_secs(20),
-            retry: Duration::from_millis(100),
+            retry: Duration::from_millis(500),
             greeting: Duration::from_secs(20),
             leader_nodelay: true,
             follower_nodelay: true,

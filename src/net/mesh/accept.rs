@@ -23,7 +23,7 @@ use super::config::MeshConfig;
 use super::{dial, talk};
 use crate::limits::{ACCEPT_PAUSE_MS, ELECTION_BIND_PAUSE_MS};
 use crate::net::peering::gate::plain;
-use crate::net::peering::{Conn, Who};
+use crate::net::peering::{Conn, Who, ended};
 use crate::peer::{Initial, InitialDecoded};
 use crate::types::ServerId;
 
@@ -110,7 +110,7 @@ async fn greet(shared: &Arc<Shared>, mut conn: Conn, from: SocketAddr) {
             }
             Ok(InitialDecoded::Wants(_)) => {
                 if let Err(e) = conn.more().await {
-                    return shared.complaints.left(from, &e.to_string());
+                    return shared.complaints.left(from, &ended(&e));
                 }
             }
             Err(bad) => return shared.complaints.garbage(from, &bad),

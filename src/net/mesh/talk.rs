@@ -20,7 +20,7 @@ use super::{MeshEvent, Shared};
 use crate::limits::{
     ELECTION_NOTES_BURST, ELECTION_NOTES_PER_SECOND, ELECTION_WRITE_MS, PEER_NOTIFICATION_BYTES,
 };
-use crate::net::peering::Conn;
+use crate::net::peering::{Conn, ended};
 use crate::peer::{BadPacket, Notification};
 use crate::types::ServerId;
 
@@ -59,12 +59,12 @@ pub fn begin(shared: &Arc<Shared>, peer: ServerId, conn: Conn, at: SocketAddr) {
     let me = Arc::clone(shared);
     let number = place.number;
     let task = shared.spawn(async move {
-        let ended = run(&me, peer, conn, &place.wake, number).await;
+        let why = run(&me, peer, conn, &place.wake, number).await;
         if !me.peers.ended(peer, number) {
             return;
         }
-        match ended {
-            Ended::Io(e) => info!(%peer, "election: the connection to this member ended: {e}"),
+        match why {
+            Ended::Io(e) => info!(%peer, "election: no connection to this member any more: {}", ended(&e)),
             Ended::Bad(bad) => me.complaints.garbage(at, &bad),
             Ended::Stalled => warn!(%peer, "election: this member does not read; its connection is closed"),
         }

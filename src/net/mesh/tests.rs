@@ -260,7 +260,7 @@ async fn servers_of_every_age_are_served() {
 #[tokio::test]
 async fn a_silent_caller_is_closed_in_time_and_others_come_in_meanwhile() {
     let members = ensemble(&[(1, port()), (2, port())]);
-    let mut node = Node::with(1, &members, |c| c.greeting = Duration::from_millis(300));
+    let mut node = Node::with(1, &members, |c| c.greeting = Duration::from_secs(2));
     let silent = TcpStream::connect(("127.0.0.1", node.port)).await.unwrap();
     let mut good = call(&node, 2, 1).await;
     say(&mut good, &note(1)).await;
@@ -268,6 +268,29 @@ async fn a_silent_caller_is_closed_in_time_and_others_come_in_meanwhile() {
     closed(silent).await;
     say(&mut good, &note(2)).await;
     assert_eq!(node.heard().await, (2, 2), "whoever has said who it is may be silent");
+}
+
+#[tokio::test]
+async fn all_addresses_of_a_member_are_told_and_tried() {
+    let (dead, alive) = (port(), port());
+    let mut members = Ensemble::clone(&ensemble(&[(1, dead), (2, port())]));
+    let second = MemberAddress { host: "localhost".to_owned(), quorum_port: 1, election_port: alive };
+    members.members.get_mut(&1).unwrap().addresses.push(second);
+    let members = Arc::new(members);
+    let elsewhere = ElectionAddress { host: "::1".to_owned(), port: 9 };
+    let told = elsewhere.clone();
+    let node = Node::with(2, &members, |c| {
+        c.multi_address = true;
+        c.own.push(told);
+    });
+    let listener = TcpListener::bind(("127.0.0.1", alive)).await.unwrap();
+    node.mesh.send(ServerId(1), &note(1));
+    let (mut back, _) = timeout(LIMIT, listener.accept()).await.expect("in time").unwrap();
+    let addresses = format!("127.0.0.1:{}|{elsewhere}", node.port);
+    let mut hello = vec![0; 20 + addresses.len()];
+    back.read_exact(&mut hello).await.unwrap();
+    assert_eq!((&hello[..8], &hello[20..]), (&(-65535i64).to_be_bytes()[..], addresses.as_bytes()));
+    assert_eq!(hear(&mut back).await, note(1));
 }
 
 #[tokio::test]

@@ -13,6 +13,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::limits::READ_BUFFER;
 use crate::tls::quorum::PeerStream;
 
+/// What became of a connection, in words: most of the time the other end has simply gone.
+pub fn ended(e: &io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::UnexpectedEof => "the other end closed the connection".to_owned(),
+        _ => e.to_string(),
+    }
+}
+
 /// A connection.
 #[derive(Debug)]
 pub struct Conn {

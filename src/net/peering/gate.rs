@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::conn::Conn;
+use super::conn::{Conn, ended};
 use crate::auth::reason::Reason;
 use crate::auth::sasl::Refusal;
 use crate::config::Settings;
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Gate {
 }
 
 fn broken(e: &io::Error) -> Refusal {
-    Refusal::new(Reason::SaslSequence, format!("the connection ended in the login: {e}"))
+    Refusal::new(Reason::SaslSequence, format!("the connection ended in the login: {}", ended(e)))
 }
 
 fn late() -> Refusal {

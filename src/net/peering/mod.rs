@@ -20,5 +20,5 @@ pub mod gate;
 pub mod listen;
 
 pub use complain::Complaints;
-pub use conn::Conn;
+pub use conn::{Conn, ended};
 pub use gate::{Gate, Who};
