@@ -20,7 +20,10 @@ pub const PEER_INITIAL_BYTES: usize = 2048;
 
 /// Connections of servers that are saying who they are, at each port; further ones are closed. A handshake takes
 /// milliseconds, and an ensemble has few members.
-pub const PEER_HANDSHAKES: usize = 64;
+pub const PEER_HANDSHAKES: usize = 128;
+
+/// Those of one address: several members may share one, and each calls once at a time.
+pub const PEER_HANDSHAKES_OF_ONE: usize = 32;
 
 /// Servers outside of the configuration that may have an election connection: those that are about to join.
 pub const PEER_STRANGERS: usize = 32;

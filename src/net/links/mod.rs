@@ -35,13 +35,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::peering::listen::Reserved;
-use super::peering::{Complaints, Gate};
+use super::peering::{Complaints, Doorway, Gate};
 use crate::config::quorum::Ensemble;
-use crate::limits::PEER_HANDSHAKES;
 use crate::types::{LinkId, ServerId};
 
 pub use config::LinksConfig;
@@ -73,7 +71,7 @@ struct Shared {
     door: Mutex<Door>,
     accepted: AtomicU64,
     complaints: Complaints,
-    handshakes: Arc<Semaphore>,
+    doorway: Arc<Doorway>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -156,7 +154,7 @@ impl Links {
             door,
             accepted: AtomicU64::new(2),
             complaints: Complaints::new("quorum"),
-            handshakes: Arc::new(Semaphore::new(PEER_HANDSHAKES)),
+            doorway: Arc::default(),
             tasks: Mutex::default(),
         };
         Ok(Links { shared: Arc::new(shared) })

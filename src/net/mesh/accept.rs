@@ -66,15 +66,15 @@ pub async fn run(shared: Arc<Shared>, listener: TcpListener) {
         match listener.accept().await {
             Ok((stream, from)) => {
                 let from = plain(from);
-                match Arc::clone(&shared.handshakes).try_acquire_owned() {
-                    Ok(permit) => {
+                match shared.doorway.enter(from.ip()) {
+                    Ok(place) => {
                         let me = Arc::clone(&shared);
                         shared.spawn(async move {
                             incoming(&me, stream, from).await;
-                            drop(permit);
+                            drop(place);
                         });
                     }
-                    Err(_) => shared.complaints.closed(from, "too many connections are saying who they are"),
+                    Err(why) => shared.complaints.closed(from, why),
                 }
             }
             Err(e) => {

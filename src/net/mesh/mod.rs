@@ -33,12 +33,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::peering::{Complaints, Gate};
+use super::peering::{Complaints, Doorway, Gate};
 use crate::config::quorum::Ensemble;
-use crate::limits::PEER_HANDSHAKES;
 use crate::peer::Notification;
 use crate::types::ServerId;
 
@@ -72,7 +70,7 @@ struct Shared {
     book: Book,
     peers: Peers,
     complaints: Complaints,
-    handshakes: Arc<Semaphore>,
+    doorway: Arc<Doorway>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -117,7 +115,7 @@ impl Mesh {
             runtime: Handle::current(),
             peers: Peers::default(),
             complaints: Complaints::new("election"),
-            handshakes: Arc::new(Semaphore::new(PEER_HANDSHAKES)),
+            doorway: Arc::default(),
             tasks: Mutex::default(),
         });
         for listener in listeners {

@@ -294,6 +294,22 @@ async fn all_addresses_of_a_member_are_told_and_tried() {
 }
 
 #[tokio::test]
+async fn whoever_fills_the_doorway_is_turned_away_and_members_go_on() {
+    let members = ensemble(&[(1, port()), (2, port())]);
+    let mut node = Node::start(1, &members);
+    let mut good = call(&node, 2, 1).await;
+    say(&mut good, &note(1)).await;
+    assert_eq!(node.heard().await, (2, 1));
+    let mut silent = Vec::new();
+    for _ in 0..crate::limits::PEER_HANDSHAKES_OF_ONE {
+        silent.push(TcpStream::connect(("127.0.0.1", node.port)).await.unwrap());
+    }
+    closed(TcpStream::connect(("127.0.0.1", node.port)).await.unwrap()).await;
+    say(&mut good, &note(2)).await;
+    assert_eq!(node.heard().await, (2, 2));
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named() {
     let members = ensemble(&[(1, port())]);
     let node = Node::start(1, &members);
