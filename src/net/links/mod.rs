@@ -32,14 +32,17 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
 use super::peering::listen::Reserved;
 use super::peering::{Complaints, Doorway, Gate};
 use crate::config::quorum::Ensemble;
+use crate::limits::LINK_HANGUP_MS;
 use crate::types::{LinkId, ServerId};
 
 pub use config::LinksConfig;
@@ -85,6 +88,13 @@ impl Shared {
 
     fn tell(&self, event: LinkEvent) {
         (self.events)(event);
+    }
+
+    /// Tells what came over a link, unless it was hung up.
+    fn tell_of(&self, link: LinkId, event: LinkEvent) {
+        if self.links.lock().get(&link).is_some_and(|l| !l.outbox.was_hung_up()) {
+            self.tell(event);
+        }
     }
 
     /// The next number of a link that was accepted: even ones, from 2.
@@ -188,15 +198,20 @@ impl Links {
         }
     }
 
-    /// Ends a link once everything that was sent before has left, or cannot leave. No event follows.
+    /// Ends a link once everything that was sent before has left, or cannot leave for a while. No event follows.
     pub fn hangup(&self, link: LinkId, why: &str) {
         let outbox = self.shared.links.lock().get(&link).map(|l| Arc::clone(&l.outbox));
         let Some(outbox) = outbox else { return };
         tracing::debug!(%link, "hung up: {why}");
         if !outbox.hang_up() {
             // It was not connected yet: nothing can leave.
-            self.shared.over(link, why.to_owned());
+            return self.shared.over(link, why.to_owned());
         }
+        let shared = Arc::clone(&self.shared);
+        self.shared.spawn(async move {
+            sleep(Duration::from_millis(LINK_HANGUP_MS)).await;
+            shared.over(link, "the other end does not take its last bytes".to_owned());
+        });
     }
 
     /// How many links there are.

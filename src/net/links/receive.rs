@@ -100,7 +100,7 @@ impl Receiver {
             let cost = u32::try_from(cost).unwrap_or(u32::MAX);
             // It is closed by nobody.
             let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(cost).await else { return Ok(None) };
-            shared.tell(LinkEvent::Packets { link, packets, charge: Charge::new(permit) });
+            shared.tell_of(link, LinkEvent::Packets { link, packets, charge: Charge::new(permit) });
         }
         Ok(snapshot)
     }
@@ -116,12 +116,12 @@ impl Receiver {
             let complete;
             (staging, self.inbox, complete) = fed.await.map_err(|e| e.to_string())?;
             if complete? {
-                shared.tell(LinkEvent::SnapshotReceived { link, zxid });
+                shared.tell_of(link, LinkEvent::SnapshotReceived { link, zxid });
                 return Ok(());
             }
             if self.told.elapsed() >= Duration::from_millis(LINK_PROGRESS_MS) {
                 self.told = Instant::now();
-                shared.tell(LinkEvent::Progress { link });
+                shared.tell_of(link, LinkEvent::Progress { link });
             }
             self.more().await?;
         }

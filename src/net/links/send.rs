@@ -101,7 +101,7 @@ impl Sender {
     fn progress(&mut self, shared: &Shared, link: LinkId) {
         if self.told.elapsed() >= Duration::from_millis(LINK_PROGRESS_MS) {
             self.told = Instant::now();
-            shared.tell(LinkEvent::Progress { link });
+            shared.tell_of(link, LinkEvent::Progress { link });
         }
     }
 }

@@ -187,6 +187,27 @@ async fn what_was_sent_before_a_hangup_arrives() {
 }
 
 #[tokio::test]
+async fn a_link_that_was_hung_up_says_nothing_and_ends_even_if_the_other_end_is_stuck() {
+    let (mut leader, _) = pair();
+    leader.links.lead(true).unwrap();
+    let mut stuck = TcpStream::connect(("127.0.0.1", leader.port)).await.unwrap();
+    stuck.write_all(&hello(2)).await.unwrap();
+    let link = leader.accepted().await;
+    let much = Packet::with(PacketKind::Proposal, Zxid(1), Bytes::from(vec![0; 32 << 20])).to_bytes();
+    leader.links.send(link, LinkOut::Bytes(much));
+    leader.links.hangup(link, "enough");
+    stuck.write_all(&Packet::bare(PacketKind::Ack, Zxid(1)).to_bytes()).await.unwrap();
+    timeout(LIMIT, async {
+        while !leader.links.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("the link ends");
+    assert!(leader.events.try_recv().is_err(), "nothing follows");
+}
+
+#[tokio::test]
 async fn a_snapshot_goes_to_its_staging_place_and_packets_behind_it_follow() {
     let (mut leader, mut learner) = pair();
     let up = LinkId(3);
