@@ -5,6 +5,7 @@
 //! * A connection that ends ends the role; one that could not be made, or was closed before the
 //!   leader said a word, is tried again for a while: the leader may not be ready.
 //! * What the node does not take is not logged.
+//! * A leader that was left before it let this member serve is not dialled again at once.
 
 use super::{Member, MemberInput, MemberOutput, Phase};
 use crate::limits::DIAL_TRIES;
@@ -23,6 +24,8 @@ pub(super) struct Learning {
     pub observer: bool,
     /// The leader has said something.
     pub heard: bool,
+    /// It got as far as to serve.
+    pub served: bool,
     tries: u32,
     /// When dialling is given up.
     dial_until: Instant,
@@ -71,12 +74,19 @@ impl Member {
             link: LinkId(0),
             observer,
             heard: false,
+            served: false,
             tries: 0,
             dial_until: now.mono + self.config.tick * ticks,
             dial_at: None,
         }));
         self.tell_role(Some(vote.leader), *self.promises.current.get(), false, "elected");
-        self.dial();
+        match &mut self.phase {
+            // It was left, or it refused us, a moment ago: not as fast as messages go.
+            Phase::Learning(l) if self.left == Some(l.leader) => {
+                l.dial_at = Some(now.mono + self.config.dial_retry);
+            }
+            _ => self.dial(),
+        }
     }
 
     fn dial(&mut self) {
@@ -153,7 +163,8 @@ impl Member {
             self.learner_wants(output, now);
         }
         let Phase::Learning(_) = self.phase else { return true };
-        if let Some(divergence) = self.node.divergence() {
+        // One that learns anew differs until it is replaced.
+        if let Some(divergence) = self.node.divergence().filter(|_| !self.relearn) {
             let why = divergence.to_string();
             self.end_role(why, now);
             return true;
@@ -209,7 +220,9 @@ impl Member {
 
     fn serve(&mut self, leader: ServerId, epoch: u32) {
         self.node.serve();
-        let observer = matches!(&self.phase, Phase::Learning(l) if l.observer);
+        let Phase::Learning(l) = &mut self.phase else { return };
+        l.served = true;
+        let observer = l.observer;
         let state = if observer { PeerState::Observing } else { PeerState::Following };
         self.election.settle(state, self.vote_for(leader, epoch));
         self.tell_role(Some(leader), epoch, true, "the leader is established");

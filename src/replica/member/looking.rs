@@ -4,7 +4,8 @@
 //!
 //! * It looks only once the disk has answered everything that the last role handed over, and its
 //!   tree is at the end of its log.
-//! * A tree that differs votes for nobody: its end counts as "not to be trusted".
+//! * A tree that differs votes for nobody, its end counts as "not to be trusted", until no leader was
+//!   found for initLimit: then every tree may differ, and one of them has to be taken.
 
 use super::{Member, MemberOutput, Phase};
 use crate::disk::Durable;
@@ -31,6 +32,7 @@ impl Member {
             }
             Phase::Learning(learning) => {
                 self.outbox.hang_up(learning.link, why.clone());
+                self.left = Some(learning.leader).filter(|_| !learning.served);
                 (self.window, self.tail) = learning.learner.into_history();
             }
             other => {
@@ -61,6 +63,7 @@ impl Member {
             self.promises.last = last;
         }
         self.node.fast_forward(&last);
+        self.relearn |= self.node.divergence().is_some();
         for proposal in std::mem::take(&mut self.tail) {
             if proposal.zxid <= end {
                 self.window.push(proposal);
@@ -93,16 +96,23 @@ impl Member {
     pub(super) fn election_begins(&mut self, now: Now) {
         let wait = READ_ONLY_AFTER.max(self.config.tick);
         let read_only_at = self.config.replica.read_only_mode.then(|| now.mono + wait);
-        self.phase = Phase::Looking { read_only_at };
+        let own = self.relearn && self.promises.last.get().0 >= 0;
+        let trust_at = own.then(|| now.mono + self.config.tick * self.config.init_limit);
+        self.phase = Phase::Looking { read_only_at, trust_at };
         self.election.set_quorums(self.membership.quorums());
         let last = self.promises.last;
         let last = if self.relearn { last.map(|_| Zxid(-1)) } else { last };
         self.election.look(Promises { last, ..self.promises }, now.mono);
     }
 
-    pub(super) fn read_only_timeout(&mut self, now: Now) {
-        if let Phase::Looking { read_only_at } = &mut self.phase {
-            if read_only_at.is_some_and(|at| now.mono >= at) {
+    pub(super) fn looking_timeout(&mut self, now: Now) {
+        if let Phase::Looking { read_only_at, trust_at } = &mut self.phase {
+            if trust_at.is_some_and(|at| now.mono >= at) {
+                // Read anew from the disk: what was wrong in memory is gone, and the rest is everybody's.
+                self.node.look(now);
+                self.phase = Phase::Settling { reloading: true };
+                self.outbox.disk(DiskOp::Truncate(*self.promises.last.get()));
+            } else if read_only_at.is_some_and(|at| now.mono >= at) {
                 *read_only_at = None;
                 self.node.read_only(now);
                 self.tell_role(None, *self.promises.current.get(), true, "reads are served without a leader");
@@ -167,6 +177,10 @@ impl Member {
         }
         for (link, _) in self.waiting.drain() {
             self.outbox.hang_up(link, why.clone());
+        }
+        if full {
+            // What found no room is given up: nobody waits for it any more.
+            self.outbox.disk(DiskOp::Settle);
         }
         self.node.look(now);
         while let Some(input) = self.held.pop_front() {

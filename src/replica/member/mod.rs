@@ -51,8 +51,9 @@ use waiting::Waiting;
 /// What a member is doing.
 #[derive(Debug)]
 enum Phase {
-    /// Elects. `read_only_at`: serve reads from then on.
-    Looking { read_only_at: Option<Instant> },
+    /// Elects. `read_only_at`: serve reads from then on. `trust_at`: nobody leads, so that the own
+    /// tree, which differs, is as good as any.
+    Looking { read_only_at: Option<Instant>, trust_at: Option<Instant> },
     /// An observer waits a moment before it looks again.
     Pausing { until: Instant },
     /// Follows.
@@ -88,6 +89,8 @@ pub struct Member {
     gave_up_full: bool,
     /// The log could not be cut, or the tree differs: ask the next leader for a snapshot.
     relearn: bool,
+    /// The leader that was left last, if it had not let this member serve.
+    left: Option<ServerId>,
     stopping: bool,
     /// Somebody waits for the outcome of a hand-over.
     transfer_asked: bool,
@@ -134,6 +137,7 @@ impl Member {
             storage: StorageState::Good,
             gave_up_full: false,
             relearn: false,
+            left: None,
             stopping: false,
             transfer_asked: false,
             held: VecDeque::new(),
@@ -221,7 +225,7 @@ impl Member {
             }
             Phase::Looking { .. } => {
                 self.election.timeout(now.mono);
-                self.read_only_timeout(now);
+                self.looking_timeout(now);
             }
             Phase::Pausing { until } if now.mono >= *until => self.election_begins(now),
             Phase::Pausing { .. } | Phase::Settling { .. } | Phase::Out { .. } => {}
@@ -236,9 +240,10 @@ impl Member {
             Phase::Leading(leader) if leader.is_handing_over() => leader.poll_timeout(),
             Phase::Leading(leader) => leader.poll_timeout().min(self.node.poll_timeout()),
             Phase::Learning(l) => l.poll_timeout().min(self.node.poll_timeout()),
-            Phase::Looking { read_only_at } => {
+            Phase::Looking { read_only_at, trust_at } => {
                 let election = self.election.poll_timeout().unwrap_or(never);
-                election.min(read_only_at.unwrap_or(never)).min(self.node.poll_timeout())
+                let own = read_only_at.unwrap_or(never).min(trust_at.unwrap_or(never));
+                election.min(own).min(self.node.poll_timeout())
             }
             Phase::Pausing { until } => *until,
             Phase::Settling { .. } | Phase::Out { .. } => never,

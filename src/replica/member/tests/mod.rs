@@ -127,6 +127,29 @@ fn three_members_elect_write_through_followers_lose_the_leader_and_go_on() {
 }
 
 #[test]
+fn a_new_leader_needs_no_timer() {
+    let mut room = Room3::new(3, |_| {});
+    assert_eq!(room.elect(), 3);
+    let before = room.now.mono;
+    room.kill(3);
+    room.settle();
+    assert_eq!(room.leader(), Some(2), "after kill -9, as fast as messages and syncs go");
+    room.start(3);
+    room.elect();
+    let before_transfer = room.now.mono;
+    room.give(2, MemberInput::Transfer { to: Some(ServerId(1)) });
+    room.settle();
+    assert_eq!(room.leader(), Some(1), "after a hand-over with everybody there");
+    room.give(1, MemberInput::Stop);
+    room.settle();
+    room.kill(1);
+    room.settle();
+    assert!(room.leader().is_some(), "after a stop");
+    assert_eq!(room.now.mono, before_transfer);
+    assert!(before < before_transfer);
+}
+
+#[test]
 fn without_a_quorum_nothing_is_acknowledged() {
     let mut room = Room3::new(3, |_| {});
     let leader = room.elect();
@@ -234,6 +257,39 @@ fn members_that_lag_are_brought_up_from_the_log_and_by_snapshot() {
     room.elect();
     room.agree();
     assert!(room.exists(1, "/n0") && room.exists(1, "/n29"));
+}
+
+/// Changes the tree of one member behind everybody's back.
+fn falsify(room: &Room3, server: i64) {
+    let shared = room.servers[&server].member.shared();
+    let tree = &mut shared.store_mut().tree;
+    let header = crate::txn::TxnHeader { zxid: tree.last_zxid(), time: 7, ..Default::default() };
+    let txn = crate::txn::Txn::SetData { path: "/a".into(), data: Some("wrong".into()), version: 9 };
+    tree.apply(&header, &txn, &mut crate::tree::Changes::default());
+}
+
+#[test]
+fn a_member_whose_tree_differs_learns_it_anew() {
+    let mut room = Room3::new(3, |_| {});
+    assert_eq!(room.elect(), 3);
+    let mut client = room.connect(2);
+    assert_eq!(room.create(&mut client, "/a"), Some(0));
+    falsify(&room, 1);
+    assert_eq!(room.create(&mut client, "/b"), Some(0));
+    room.elect();
+    room.agree();
+    let why = room.servers[&1].roles.iter().any(|r| r.why.contains("the digest here is"));
+    assert!(why, "{:?}", room.servers[&1].roles);
+
+    assert_eq!(room.create(&mut client, "/agreed"), Some(0));
+    for server in 1..=3 {
+        falsify(&room, server);
+    }
+    room.create(&mut client, "/c");
+    room.elect();
+    room.agree();
+    let mut client = room.connect(1);
+    assert_eq!(room.create(&mut client, "/d"), Some(0), "they serve again, from their disks");
 }
 
 #[test]

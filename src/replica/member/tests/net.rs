@@ -140,13 +140,19 @@ impl Room3 {
 
     /// Carries everything until nothing moves.
     pub fn settle(&mut self) {
-        let mut moved = true;
-        while moved {
-            moved = false;
+        let (mut moved, mut last) = (true, Vec::new());
+        for step in 0.. {
+            assert!(step < 20_000, "it never ends: {last:#?}");
+            if !std::mem::take(&mut moved) {
+                break;
+            }
             let ids: Vec<i64> = self.servers.keys().copied().collect();
             for id in ids {
                 while let Some(output) = self.servers.get_mut(&id).and_then(|s| s.member.poll_output()) {
                     moved = true;
+                    if step > 19_980 {
+                        last.push(format!("{id}: {output:?}"));
+                    }
                     self.carry(id, output);
                 }
                 moved |= self.disk(id);
