@@ -8,7 +8,7 @@
 //!   Writes that come another way are refused with SESSIONMOVED.
 //! * Only the leader ends sessions for silence, by its own monotonic clock.
 
-use super::admit::Admitted;
+use super::admit::{Admitted, Standing};
 use super::node::Node;
 use super::pipeline::{Confirmed, Source};
 use super::role::Role;
@@ -39,9 +39,16 @@ pub(super) struct Leading {
     syncs: Vec<LinkId>,
     /// The last zxid of the epoch is handed out.
     used_up: bool,
+    /// What reconfigurations are checked against.
+    standing: Option<Standing>,
 }
 
 impl Leading {
+    /// What reconfigurations are checked against, once the leader knows it.
+    pub fn standing(&mut self) -> Option<&mut Standing> {
+        self.standing.as_mut()
+    }
+
     /// Is the session `who`'s? One that nobody has yet becomes so (`SessionTrackerImpl.checkSession`).
     pub fn claims(&mut self, session: SessionId, who: Owner) -> bool {
         *self.owners.entry(session).or_insert(who) == who || mutant::on("moved-session-writes")
@@ -74,6 +81,13 @@ impl Leading {
 }
 
 impl Node {
+    /// Reconfigurations are checked against this from now on.
+    pub fn stand(&mut self, standing: Standing) {
+        if let Role::Leading(leading) = &mut self.role {
+            leading.standing = Some(standing);
+        }
+    }
+
     /// A learner's client asks. Ignored when this node does not lead (any more).
     pub fn forwarded(&mut self, link: LinkId, request: Forwarded, auth: Vec<Id>, now: Now) {
         let Role::Leading(leading) = &mut self.role else { return };

@@ -51,6 +51,7 @@ mod watches;
 mod tests;
 
 pub use accept::{Accepted, accept, accept_connect};
+pub use admit::Standing;
 pub use config::ReplicaConfig;
 pub use conn::{Conn, ConnStats, Outgoing, Phase, Wake};
 pub use io::{DiskDone, DiskOp};

@@ -163,9 +163,11 @@ impl Node {
         make: impl FnOnce(&mut Admission<'_>) -> R,
     ) -> Option<R> {
         let zxid = self.next_zxid()?;
+        let leads = matches!(self.role, Role::Leading(_));
         let shared = self.shared.clone();
         let store = shared.store();
         let mut sessions = shared.sessions.lock();
+        let standing = if let Role::Leading(leading) = &mut self.role { leading.standing() } else { None };
         Some(make(&mut Admission {
             config: &shared.config,
             store: &store,
@@ -174,11 +176,12 @@ impl Node {
             session,
             identities,
             moved,
-            leads: matches!(self.role, Role::Leading(_)),
+            leads,
             xid,
             zxid,
             wall_ms: now.wall_ms,
             growth: self.storage == StorageState::Good,
+            standing,
         }))
     }
 

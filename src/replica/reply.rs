@@ -107,6 +107,11 @@ fn frame(origin: &Origin, txn: &Txn, applied: &Applied, code: Code, zxid: Zxid, 
             w.string(Some(&c.path));
             write_stat(&mut w, &stat(applied));
         }
+        (OpCode::Reconfig, Txn::SetData { data, .. }) => {
+            let mut w = Writer::new(out);
+            w.buffer(data.as_deref());
+            write_stat(&mut w, &stat(applied));
+        }
         (_, Txn::SetData { .. } | Txn::SetAcl { .. }) => write_stat(&mut Writer::new(out), &stat(applied)),
         (_, Txn::Multi(_)) => multi(txn, applied, out),
         _ => {}

@@ -15,6 +15,7 @@ use super::node::{Node, Recovered, orphans};
 use super::pipeline::Source;
 use super::shared::Store;
 use crate::session::Tracker;
+use crate::tree::CONFIG_PATH;
 use crate::types::{Now, SessionId, Zxid};
 
 /// The roles.
@@ -115,6 +116,19 @@ impl Node {
         // Dropped behind the lock: freeing a large tree takes its time.
         let _before = std::mem::replace(&mut *self.shared.store_mut(), Store { tree, sessions });
         self.trust.replaced();
+    }
+
+    /// The configuration node says this, unless a transaction said something newer
+    /// (`initConfigInZKDatabase`): members do so outside of the log, each for itself.
+    pub fn install_config(&mut self, text: &str, version: Zxid) {
+        let mut store = self.shared.store_mut();
+        let Some(node) = store.tree.get(CONFIG_PATH) else {
+            return store.tree.install_config(text.as_bytes(), version, 0);
+        };
+        let (stat, same) = (node.persisted(), node.data() == Some(text.as_bytes()));
+        if !same && stat.mzxid <= version.0 {
+            store.tree.install_config(text.as_bytes(), version, stat.mtime);
+        }
     }
 
     /// The start of a role is a clean one, whatever was before.

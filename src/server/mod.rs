@@ -16,6 +16,7 @@
 //! | `stop` | from a signal or a failure to the end |
 //! | [`front`] | the service behind the client listeners |
 //! | [`core`], [`log`], [`snapshots`] | the threads |
+//! | [`config_files`] | what reconfigurations write |
 //! | `access` | names, demands and mechanisms of logins |
 //! | [`logins`], `strangers`, `penalties` | logins, sessions without one, refusals by address |
 //! | [`member`] | the edge of a member of an ensemble |
@@ -37,6 +38,7 @@
 
 mod access;
 pub mod audit;
+pub mod config_files;
 pub mod core;
 pub mod front;
 mod gauges;

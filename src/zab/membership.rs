@@ -93,14 +93,6 @@ impl Membership {
         true
     }
 
-    /// The first configuration of an ensemble has no version. Its first leader proposes it with
-    /// the zxid of its NEWLEADER; `None` where there is nothing to propose.
-    pub fn with_first_version(&self, new_leader: Zxid) -> Option<Ensemble> {
-        let first = self.active.version() == 0 && self.last_seen.version() == 0;
-        let version = u64::try_from(new_leader.0).ok().filter(|_| first && self.reconfig)?;
-        Some(Ensemble { version, ..self.active.ensemble().clone() })
-    }
-
     /// This configuration is committed. `led_by` is whom the member follows (or itself),
     /// `designated` whom the leader of the moment wants to lead from now on; `None` where nobody
     /// was asked (NEWLEADER with UPTODATE, notifications). `zxid` is the reconfiguration's.

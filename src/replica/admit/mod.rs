@@ -10,7 +10,10 @@
 
 mod create;
 mod multi;
+mod reconfig;
 mod update;
+
+pub use reconfig::Standing;
 
 use super::changes::{Mark, Outstanding};
 use super::config::ReplicaConfig;
@@ -42,6 +45,8 @@ pub(super) struct Admission<'a> {
     pub wall_ms: i64,
     /// May znodes and data grow? Not on a full disk.
     pub growth: bool,
+    /// What reconfigurations are checked against; `None` on a standalone server.
+    pub standing: Option<&'a mut Standing>,
 }
 
 /// Why an operation is refused. Names what the observer wants to know beside the code.
@@ -116,7 +121,12 @@ impl Admission<'_> {
             Request::SetData { path, data, version } => self.set_data(path, *data, *version, frame, mark),
             Request::SetAcl { path, acl, version } => self.set_acl(path, acl, *version, mark),
             Request::Check { path, version } => self.check(path, *version),
-            Request::Reconfig { .. } => self.reconfig(),
+            Request::Reconfig { joining, leaving, members, config_id } => self.reconfig(&reconfig::Wish {
+                joining: joining.as_deref(),
+                leaving: leaving.as_deref(),
+                members: members.as_deref(),
+                config_id: *config_id,
+            }),
             _ => Err(Code::MarshallingError.into()),
         }
     }
@@ -154,15 +164,6 @@ impl Admission<'_> {
     /// Does the list allow the caller what the rule of `op` asks for?
     fn require(&self, list: &[Acl], op: OpCode) -> Result<(), Refusal> {
         if any_of(list, rule(op).bits(), self.caller()) { Ok(()) } else { Err(Code::NoAuth.into()) }
-    }
-
-    /// On a standalone server reconfiguration is refused as ZooKeeper does.
-    fn reconfig(&self) -> Result<SubTxn, Refusal> {
-        if !self.config.reconfig_enabled {
-            return Err(Code::ReconfigDisabled.into());
-        }
-        self.check_session()?;
-        Err(Code::Unimplemented.into())
     }
 
     fn quota(&self, path: &str, bytes: i64, count: i64) -> Result<(), Refusal> {

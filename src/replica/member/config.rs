@@ -55,6 +55,8 @@ pub struct MemberConfig {
     pub observer: bool,
     /// `multiAddress.enabled`.
     pub multi_address: bool,
+    /// `standaloneEnabled`: reconfigurations leave at least two voters.
+    pub standalone_enabled: bool,
     /// Entropy from the edge, for random pauses.
     pub seed: u64,
 }
@@ -84,6 +86,7 @@ impl MemberConfig {
             observer_delay: Duration::from_millis(200),
             observer: false,
             multi_address: false,
+            standalone_enabled: true,
             seed,
         }
     }

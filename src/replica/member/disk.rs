@@ -65,6 +65,7 @@ impl Member {
     fn reloaded(&mut self, last: Durable<Zxid>, recovered: Recovered, window: Vec<Proposal>, now: Now) {
         self.promises.last = last;
         self.node.replace(recovered, now);
+        self.install_config();
         self.relearn = false;
         match self.phase {
             Phase::Learning(_) => self.learner_input(LearnerInput::Reloaded { last, window }, now.mono),

@@ -7,10 +7,9 @@
 //! * While the leadership is handed over nothing is admitted.
 
 use super::{LinkItem, Member, MemberInput, MemberOutput, OpenSnapshot, Phase};
-use crate::config::quorum::Ensemble;
 use crate::peer::{Packet, PacketKind, PeerState};
 use crate::replica::DiskOp;
-use crate::types::{Instant, LinkId, Now, ServerId, Zxid};
+use crate::types::{Instant, LinkId, Now, ServerId};
 use crate::zab::Vote;
 use crate::zab::leader::{Leader, LeaderConfig, LeaderInput, LeaderOutput, ToLearner};
 
@@ -63,6 +62,7 @@ impl Member {
 
     /// Carries out what node and leader want.
     pub(super) fn work_leading(&mut self, now: Now) -> bool {
+        self.stand();
         let mut worked = self.propose(now);
         while let Phase::Leading(leader) = &mut self.phase
             && let Some(output) = leader.poll_output()
@@ -115,10 +115,11 @@ impl Member {
                 }
             }
             LeaderOutput::Touched { touches, .. } => self.node.touched(&touches, now),
-            LeaderOutput::NewConfig { ensemble, active: false } => self.seen(&ensemble),
-            LeaderOutput::NewConfig { ensemble, active: true } => {
-                let me = Some(self.config.me);
-                self.activate(&ensemble, me, me, Zxid(-1));
+            LeaderOutput::NewConfig { ensemble, active: false, .. } => self.seen(&ensemble),
+            LeaderOutput::NewConfig { ensemble, active: true, designated } => {
+                // Whether it leaves its role the leader says by itself.
+                let zxid = self.node.committed();
+                self.activate(&ensemble, Some(self.config.me), designated, zxid);
             }
             LeaderOutput::HandedOver { .. } => self.transferred(Ok(())),
             LeaderOutput::Kept(why) => self.kept(why, now),
@@ -150,6 +151,7 @@ impl Member {
 
     fn established(&mut self, epoch: u32, now: Now) {
         self.node.lead(epoch, now);
+        self.stood = None;
         let me = self.config.me;
         self.election.settle(PeerState::Leading, self.vote_for(me, epoch));
         self.tell_role(Some(me), epoch, self.config.leader_serves, "a quorum follows");
@@ -158,32 +160,6 @@ impl Member {
     /// The vote that a settled member reports: its leader, in its epoch.
     pub(super) fn vote_for(&self, leader: ServerId, epoch: u32) -> Vote {
         Vote { leader, peer_epoch: i64::from(epoch), ..self.vote }
-    }
-
-    /// A configuration was proposed.
-    pub(super) fn seen(&mut self, ensemble: &Ensemble) {
-        if self.membership.seen(ensemble) {
-            self.election.set_quorums(self.membership.quorums());
-            let ensemble = ensemble.clone();
-            self.outbox.push(MemberOutput::NewConfig { ensemble, active: false });
-        }
-    }
-
-    /// A configuration came into force. Does this member have to leave its role?
-    pub(super) fn activate(
-        &mut self,
-        ensemble: &Ensemble,
-        led_by: Option<ServerId>,
-        designated: Option<ServerId>,
-        zxid: Zxid,
-    ) -> bool {
-        let activated = self.membership.activate(ensemble, led_by, designated, zxid);
-        if activated.changed {
-            self.election.set_quorums(self.membership.quorums());
-            let ensemble = ensemble.clone();
-            self.outbox.push(MemberOutput::NewConfig { ensemble, active: true });
-        }
-        activated.leave
     }
 
     pub(super) fn transfer(&mut self, to: Option<ServerId>, now: Now) {

@@ -84,6 +84,9 @@ impl Member {
         if self.stopping {
             return self.leave(false, "the server stops", now);
         }
+        if self.take_designated_role(now) {
+            return;
+        }
         let delay = u64::try_from(self.config.observer_delay.as_millis()).unwrap_or(u64::MAX);
         let pause = if self.membership.observes() { self.draw(delay) } else { 0 };
         if pause > 0 && why != "the server starts" {
@@ -141,7 +144,7 @@ impl Member {
         worked
     }
 
-    fn elected(&mut self, state: PeerState, vote: Vote, now: Now) {
+    pub(super) fn elected(&mut self, state: PeerState, vote: Vote, now: Now) {
         if !matches!(self.phase, Phase::Looking { .. }) {
             return;
         }

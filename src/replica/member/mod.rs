@@ -23,6 +23,7 @@ mod leading;
 mod learning;
 mod looking;
 mod outbox;
+mod reconfig;
 mod role;
 mod snapshot;
 mod status;
@@ -38,6 +39,7 @@ pub use snapshot::OpenSnapshot;
 pub use status::MemberStatus;
 
 use super::{Conn, Input, Node, Observe, Request, Shared, StorageState, ToLeader};
+use crate::peer::PeerState;
 use crate::types::{Instant, LinkId, Now, ServerId, Zxid};
 use crate::zab::leader::Leader;
 use crate::zab::membership::Membership;
@@ -98,6 +100,10 @@ pub struct Member {
     held: VecDeque<Input>,
     dialled: u64,
     random: u64,
+    /// The role that a reconfiguration designates, to take when this one has ended.
+    designated: Option<(PeerState, Vote)>,
+    /// What the node knows of who follows.
+    stood: Option<u64>,
     appends: Vec<Proposal>,
     syncs: Vec<LinkId>,
     to_leader: Vec<ToLeader>,
@@ -143,6 +149,8 @@ impl Member {
             held: VecDeque::new(),
             dialled: 0,
             random: config.seed,
+            designated: None,
+            stood: None,
             appends: Vec::new(),
             syncs: Vec::new(),
             to_leader: Vec::new(),
@@ -150,6 +158,7 @@ impl Member {
             membership,
             config,
         };
+        member.install_config();
         member.look("the server starts", now);
         member.work(now);
         member

@@ -11,6 +11,7 @@ use super::{Leader, LeaderOutput, Outstanding, Stage};
 use crate::peer::payload::encode_designated;
 use crate::peer::{Activation, Forwarded, Packet, PacketKind, Touch};
 use crate::types::{Instant, LinkId, ServerId, Zxid, mutant};
+use crate::zab::membership::designated;
 use crate::zab::quorum::{Quorum, Quorums};
 use crate::zab::types::Proposal;
 use std::collections::BTreeSet;
@@ -36,9 +37,9 @@ impl Leader {
         let configuration = proposal.configuration();
         if let Some(ensemble) = &configuration {
             let seen = Some(Arc::new(Quorum::new(ensemble)));
-            self.quorums = Quorums::new(self.quorums.active().clone(), seen);
-            self.out
-                .push_back(LeaderOutput::NewConfig { ensemble: Box::new(ensemble.clone()), active: false });
+            self.set_quorums(Quorums::new(self.quorums.active().clone(), seen));
+            let ensemble = Box::new(ensemble.clone());
+            self.out.push_back(LeaderOutput::NewConfig { ensemble, active: false, designated: None });
         }
         for (link, peer) in self.peers.iter_mut().filter(|(_, p)| is_told(p.stage) && !p.observer) {
             let packet = Packet::with(PacketKind::Proposal, zxid, proposal.bytes.clone());
@@ -108,10 +109,10 @@ impl Leader {
     /// Commits what a quorum holds, in order.
     pub(super) fn commit_ready(&mut self) {
         let before = self.window.end();
-        while let Some(head) = self.outstanding.front() {
+        let mut leads_on = true;
+        while leads_on && let Some(head) = self.outstanding.front() {
             let quorums = head.quorums.clone();
             let Some(upto) = self.agreed(&quorums).filter(|upto| *upto >= head.proposal.zxid) else { break };
-            let mut leads_on = true;
             while leads_on
                 && let Some(next) = self.outstanding.front()
                 && next.proposal.zxid <= upto
@@ -120,14 +121,13 @@ impl Leader {
             {
                 leads_on = self.commit(next);
             }
-            if !leads_on {
-                self.step_down("the new configuration gives the leadership to another member");
-                break;
-            }
         }
         let end = self.window.end();
         if end > before {
             self.out.push_back(LeaderOutput::Commit(end));
+        }
+        if !leads_on {
+            return self.step_down("the new configuration gives the leadership to another member");
         }
         while let Some((after, link)) = self.syncs.front().copied()
             && after <= end
@@ -177,22 +177,21 @@ impl Leader {
         designated.is_none_or(|leader| leader == self.config.me)
     }
 
-    /// A reconfiguration is committed: who leads on? This member, if it still votes at the same
-    /// address; otherwise the new voter that acknowledged most.
+    /// A reconfiguration is committed: who leads on?
     fn activate(&mut self, zxid: Zxid) -> ServerId {
         let Some(next) = self.quorums.next().cloned() else { return self.config.me };
-        let before = self.quorums.active().clone();
+        let later: Vec<_> = self.outstanding.iter().map(|o| self.holders(o.proposal.zxid)).collect();
+        let leader = designated(self.config.me, &self.quorums, &self.holders(zxid), later.iter());
         let ensemble = Box::new(next.ensemble().clone());
-        self.out.push_back(LeaderOutput::NewConfig { ensemble, active: true });
-        self.quorums = Quorums::from(next.clone());
-        let stays = next.votes(self.config.me) && same_place(&before, &next, self.config.me);
-        if stays {
-            return self.config.me;
-        }
-        let able = self.peers.iter().filter(|(_, p)| {
-            p.stage >= At::Synced && p.server != self.config.me && next.votes(p.server) && p.acked >= zxid
-        });
-        able.max_by_key(|(_, p)| (p.acked, p.server)).map_or(self.config.me, |(_, p)| p.server)
+        self.out.push_back(LeaderOutput::NewConfig { ensemble, active: true, designated: leader });
+        self.set_quorums(Quorums::from(next));
+        leader.unwrap_or(self.config.me)
+    }
+
+    /// Learners that acknowledged this transaction.
+    fn holders(&self, zxid: Zxid) -> BTreeSet<ServerId> {
+        let learners = self.peers.iter().filter(|(_, p)| p.stage >= At::Synced && !p.observer);
+        learners.filter(|(_, p)| p.acked >= zxid).map(|(_, p)| p.server).collect()
     }
 }
 
@@ -208,13 +207,4 @@ fn same(a: &Quorums, b: &Quorums) -> bool {
         _ => false,
     };
     next && Arc::ptr_eq(a.active(), b.active())
-}
-
-/// Is the member's quorum address the same in both?
-fn same_place(before: &Quorum, after: &Quorum, id: ServerId) -> bool {
-    let place = |q: &Quorum| {
-        let member = u64::try_from(id.0).ok().and_then(|n| q.ensemble().members.get(&n));
-        member.map(|m| m.addresses.iter().map(|a| (a.host.clone(), a.quorum_port)).collect::<Vec<_>>())
-    };
-    place(before) == place(after)
 }

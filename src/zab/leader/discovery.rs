@@ -160,7 +160,8 @@ impl Leader {
         }
         let mut ensemble = active.ensemble().clone();
         ensemble.version = Zxid::new(self.epoch, 0).0.unsigned_abs();
-        self.quorums = Quorums::new(active, Some(Arc::new(Quorum::new(&ensemble))));
-        self.out.push_back(LeaderOutput::NewConfig { ensemble: Box::new(ensemble), active: false });
+        self.set_quorums(Quorums::new(active, Some(Arc::new(Quorum::new(&ensemble)))));
+        let ensemble = Box::new(ensemble);
+        self.out.push_back(LeaderOutput::NewConfig { ensemble, active: false, designated: None });
     }
 }

@@ -139,6 +139,8 @@ pub enum LeaderOutput {
         ensemble: Box<Ensemble>,
         /// Is it in force?
         active: bool,
+        /// Who leads it, where its commit says so.
+        designated: Option<ServerId>,
     },
     /// The leadership is about to pass to this member; the step down follows.
     HandedOver {

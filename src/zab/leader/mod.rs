@@ -113,6 +113,8 @@ pub struct Leader {
     /// Something changed that may let proposals be committed.
     stale: bool,
     hand_over: Option<HandOver>,
+    /// Counts changes of who follows and of what counts.
+    electorate: u64,
     out: VecDeque<LeaderOutput>,
 }
 
@@ -144,6 +146,7 @@ impl Leader {
             whole_tick: false,
             stale: false,
             hand_over: None,
+            electorate: 0,
             out: VecDeque::new(),
             config,
         };
@@ -238,7 +241,13 @@ impl Leader {
     /// Other configurations count from now on: for what is proposed next.
     pub fn set_quorums(&mut self, quorums: Quorums) {
         self.quorums = quorums;
+        self.electorate += 1;
         self.stale = true;
+    }
+
+    /// Another number whenever [`Leader::synced`] or [`Leader::quorums`] may be others.
+    pub fn electorate(&self) -> u64 {
+        self.electorate
     }
 
     /// The leader's word on a session, for the learner that asked.
@@ -280,6 +289,7 @@ impl Leader {
     }
 
     fn forget(&mut self, link: LinkId) {
+        self.electorate += 1;
         self.syncs.retain(|(_, waiting)| *waiting != link);
         self.hand_over_lost(link);
     }

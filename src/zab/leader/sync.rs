@@ -171,14 +171,15 @@ impl Leader {
     fn activate_seen(&mut self) -> bool {
         let Some(next) = self.quorums.next().cloned() else { return true };
         let ensemble = Box::new(next.ensemble().clone());
-        self.out.push_back(LeaderOutput::NewConfig { ensemble, active: true });
-        self.quorums = Quorums::from(next);
+        self.out.push_back(LeaderOutput::NewConfig { ensemble, active: true, designated: None });
+        self.set_quorums(Quorums::from(next));
         self.quorums.votes(self.config.me)
     }
 
     fn up_to_date(&mut self, link: LinkId) {
         if let Some(peer) = self.peers.get_mut(link) {
             peer.stage = At::Active;
+            self.electorate += 1;
             self.send(link, Packet::bare(PacketKind::UpToDate, Zxid(-1)));
         }
     }

@@ -58,18 +58,6 @@ fn without_reconfig_nothing_changes() {
     let new = ensemble("1 2", V5);
     assert!(!m.seen(&new));
     assert_eq!(activate(&mut m, &new, 3, Some(3)), Activated::default());
-    assert_eq!(m.with_first_version(Zxid::new(1, 0)), None);
-}
-
-#[test]
-fn the_first_leader_gives_the_first_configuration_a_version() {
-    let mut m = member(1, "1 2 3");
-    let first = m.with_first_version(Zxid::new(1, 0)).expect("a version");
-    assert_eq!((first.version, first.members.len()), (1 << 32, 3));
-    assert!(m.seen(&first));
-    assert_eq!(m.with_first_version(Zxid::new(2, 0)), None);
-    assert_eq!(activate(&mut m, &first, 1, Some(1)), Activated { changed: true, leave: false, next: None });
-    assert_eq!(m.with_first_version(Zxid::new(2, 0)), None);
 }
 
 #[test]

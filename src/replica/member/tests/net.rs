@@ -56,7 +56,10 @@ pub struct Room3 {
     pub servers: BTreeMap<i64, Server>,
     pub disks: BTreeMap<i64, MemDisk>,
     pub now: Now,
-    ensemble: Ensemble,
+    /// The configuration of a member that starts for the first time.
+    pub ensemble: Ensemble,
+    /// What the configuration files of each member say: active and proposed.
+    pub files: BTreeMap<i64, (Ensemble, Option<Ensemble>)>,
     next_accepted: u64,
     adjust: fn(&mut MemberConfig),
 }
@@ -68,7 +71,8 @@ impl Room3 {
         let ensemble = Ensemble::parse(&format!("{}\nversion=0", lines.join("\n")), false).unwrap();
         let now = Now { mono: Instant::from_millis(1), wall_ms: 1_700_000_000_000 };
         let (servers, disks) = (BTreeMap::new(), BTreeMap::new());
-        let mut room = Room3 { servers, disks, now, ensemble, next_accepted: 0, adjust };
+        let files = BTreeMap::new();
+        let mut room = Room3 { servers, disks, now, ensemble, files, next_accepted: 0, adjust };
         for id in 1..=voters {
             room.start(id);
         }
@@ -86,7 +90,9 @@ impl Room3 {
         settings.session.max_session_timeout = 20_000;
         let replica = ReplicaConfig::member(&settings, ServerId(id), 1);
         let tree = replica.tree;
-        let mut config = MemberConfig::new(ServerId(id), self.ensemble.clone(), replica, id as u64);
+        let (ensemble, last_seen) = self.files.entry(id).or_insert((self.ensemble.clone(), None)).clone();
+        let mut config = MemberConfig::new(ServerId(id), ensemble, replica, id as u64);
+        config.last_seen = last_seen;
         (self.adjust)(&mut config);
         let found = start_member(&disk, &dirs(), &rules(), tree, config.window).unwrap();
         let policy = SnapshotPolicy::new(&Default::default(), 1);
@@ -212,7 +218,14 @@ impl Room3 {
                     s.transferred.push(outcome);
                 }
             }
-            MemberOutput::NewConfig { .. } => {}
+            MemberOutput::NewConfig { ensemble, active: false } => {
+                self.files.get_mut(&id).unwrap().1 = Some(ensemble);
+            }
+            MemberOutput::NewConfig { ensemble, active: true } => {
+                let files = self.files.get_mut(&id).unwrap();
+                files.1 = files.1.take().filter(|next| next.version > ensemble.version);
+                files.0 = ensemble;
+            }
         }
     }
 

@@ -177,7 +177,7 @@ fn show(output: LeaderOutput) -> String {
         LeaderOutput::Request { link, request, .. } => format!("{} asks {}", link.0, request.cxid),
         LeaderOutput::Revalidate { link, touch, .. } => format!("{} revalidates {}", link.0, touch.session),
         LeaderOutput::Touched { server, touches } => format!("{server} touches {}", touches.len()),
-        LeaderOutput::NewConfig { ensemble, active } => {
+        LeaderOutput::NewConfig { ensemble, active, .. } => {
             format!("config {:x} {}", ensemble.version, if active { "active" } else { "seen" })
         }
         LeaderOutput::HandedOver { to } => format!("handed over to {to}"),
