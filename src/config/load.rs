@@ -213,6 +213,9 @@ impl Loader<'_> {
         let multi = settings.quorum.multi_address_enabled;
         let own =
             raws.iter().filter(|raw| matches!(&raw.name, Name::Key(key) if quorum::kind_of(key).is_some()));
+        if let Invocation::File(config) = &request.invocation {
+            settings.quorum.config_file = Some(config.clone());
+        }
         let Some(path) = settings.quorum.dynamic_config_file.clone() else {
             let entries = own.map(|raw| (raw.name.text(), raw.text.as_str(), &raw.place));
             settings.quorum.ensemble = Ensemble::read(entries, multi, &mut self.out.findings);

@@ -19,24 +19,17 @@ use std::path::{Path, PathBuf};
 pub struct ConfigFiles<D> {
     disk: D,
     zoo_cfg: PathBuf,
-    folder: PathBuf,
     me: u64,
     /// Version of the configuration in `.dynamic.next`.
     proposed: u64,
 }
 
 impl<D: Disk> ConfigFiles<D> {
-    /// The files of server `me` beside `zoo_cfg`. `folder` is the folder of `zoo_cfg` without
-    /// links, as it is written into `dynamicConfigFile`; `proposed` is what `.dynamic.next` said
-    /// at the start.
-    pub fn new(
-        disk: D,
-        zoo_cfg: PathBuf,
-        folder: PathBuf,
-        me: u64,
-        proposed: Option<&Ensemble>,
-    ) -> ConfigFiles<D> {
-        ConfigFiles { disk, zoo_cfg, folder, me, proposed: proposed.map_or(0, |e| e.version) }
+    /// The files of server `me` beside `zoo_cfg`, whose path is absolute and without links, as
+    /// ZooKeeper writes it into `dynamicConfigFile`; `proposed` is what `.dynamic.next` said at the
+    /// start.
+    pub fn new(disk: D, zoo_cfg: PathBuf, me: u64, proposed: Option<&Ensemble>) -> ConfigFiles<D> {
+        ConfigFiles { disk, zoo_cfg, me, proposed: proposed.map_or(0, |e| e.version) }
     }
 
     /// Keeps zoo.cfg as it is beside itself, as ZooKeeper does at each start with
@@ -71,10 +64,9 @@ impl<D: Disk> ConfigFiles<D> {
     pub fn committed(&self, ensemble: &Ensemble) -> io::Result<()> {
         let dynamic = dynamic_path(&self.zoo_cfg, ensemble.version);
         let _durable = self.disk.replace(&dynamic, dynamic_text(ensemble, false).as_bytes())?;
-        let name = dynamic.file_name().map_or_else(|| dynamic.clone(), |name| self.folder.join(name));
         let own_client_port = ensemble.members.get(&self.me).is_some_and(|m| m.client.is_some());
         let before = self.disk.read_small(&self.zoo_cfg, CONFIG_MAX_BYTES)?;
-        let after = static_text(&before, &name.to_string_lossy(), own_client_port)
+        let after = static_text(&before, &dynamic.to_string_lossy(), own_client_port)
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("{e:?}")))?;
         if after != before {
             let _durable = self.disk.replace(&self.zoo_cfg, &after)?;
@@ -99,7 +91,7 @@ mod tests {
         let disk = MemDisk::default();
         disk.create_dir_all(Path::new("/c")).expect("a folder");
         let _synced = disk.replace(Path::new("/c/zoo.cfg"), OLD.as_bytes()).expect("zoo.cfg");
-        let files = ConfigFiles::new(disk.clone(), "/c/zoo.cfg".into(), "/real".into(), 1, None);
+        let files = ConfigFiles::new(disk.clone(), "/c/zoo.cfg".into(), 1, None);
         (disk, files)
     }
 
@@ -121,7 +113,7 @@ mod tests {
         files.committed(&ensemble()).expect("written");
         assert_eq!(read(&disk, "zoo.cfg.dynamic.next"), None);
         assert_eq!(read(&disk, "zoo.cfg.dynamic.100000000").as_deref(), Some(lines));
-        let zoo_cfg = "tickTime=2000\ndynamicConfigFile=/real/zoo.cfg.dynamic.100000000\n";
+        let zoo_cfg = "tickTime=2000\ndynamicConfigFile=/c/zoo.cfg.dynamic.100000000\n";
         assert_eq!(read(&disk, "zoo.cfg").as_deref(), Some(zoo_cfg));
     }
 

@@ -27,6 +27,8 @@ pub struct Quorum {
     pub reconfig_enabled: bool,
     /// `dynamicConfigFile`.
     pub dynamic_config_file: Option<PathBuf>,
+    /// The zoo.cfg that was given: reconfigurations write it, and files beside it.
+    pub config_file: Option<PathBuf>,
     /// `initLimit`, ticks; > 0 in an ensemble.
     pub init_limit: u32,
     /// `syncLimit`, ticks; > 0 in an ensemble.
@@ -136,6 +138,7 @@ impl Quorum {
             standalone_enabled: given.flag("standaloneEnabled"),
             reconfig_enabled: given.flag("reconfigEnabled"),
             dynamic_config_file: given.path("dynamicConfigFile"),
+            config_file: None,
             init_limit,
             sync_limit,
             connect_to_learner_master_limit: or("connectToLearnerMasterLimit", init_limit),

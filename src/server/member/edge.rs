@@ -22,6 +22,7 @@ use crate::net::mesh::Mesh;
 use crate::net::peering::Gate;
 use crate::os::clock;
 use crate::replica::member::{LinkItem, Member, MemberOutput, Role, RoleChange};
+use crate::server::config_files::ConfigFiles;
 use crate::server::front::Front;
 use crate::storage::Dirs;
 
@@ -39,6 +40,8 @@ pub struct Edge<D: Disk> {
     pub active: Arc<Ensemble>,
     /// One that was proposed and is not in force yet.
     pub next: Option<Arc<Ensemble>>,
+    /// Where configurations are kept; `None` where the server runs without a zoo.cfg.
+    pub files: Option<ConfigFiles<D>>,
     /// Where the log is read from.
     pub medium: D,
     /// Where on it.
@@ -88,13 +91,27 @@ impl<D: Disk + Sync> Edge<D> {
     }
 
     fn new_config(&mut self, ensemble: Ensemble, active: bool) {
+        self.keep(&ensemble, active);
         if active {
+            info!(version = %format_args!("{:x}", ensemble.version), "a configuration is in force");
             self.face.ensemble_is(&ensemble);
-            (self.active, self.next) = (Arc::new(ensemble), None);
+            let newer = |next: &Arc<Ensemble>| next.version > ensemble.version;
+            self.next = self.next.take().filter(newer);
+            self.active = Arc::new(ensemble);
         } else {
             self.next = Some(Arc::new(ensemble));
         }
         self.members();
+    }
+
+    /// Writes what a configuration changes in files. The member goes on without: what is in force it
+    /// learns again from the others at its next start.
+    fn keep(&mut self, ensemble: &Ensemble, active: bool) {
+        let Some(files) = &mut self.files else { return };
+        let kept = if active { files.committed(ensemble) } else { files.proposed(ensemble) };
+        if let Err(e) = kept {
+            error!("disk: the configuration cannot be written beside zoo.cfg: {e}; make the folder writable");
+        }
     }
 
     /// Tells everybody who the members are.

@@ -6,11 +6,12 @@
 //!   promised nothing to anybody.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::core::MemberCore;
 use super::disk::{DiskThread, MemberDisk};
@@ -31,6 +32,7 @@ use crate::os::{clock, entropy};
 use crate::replica::ReplicaConfig;
 use crate::replica::member::{Member, MemberConfig, MemberInput, MemberStart};
 use crate::server::Failure;
+use crate::server::config_files::ConfigFiles;
 use crate::server::core::CoreMessage;
 use crate::server::front::Serving;
 use crate::server::observer::Observer;
@@ -82,8 +84,31 @@ pub fn config(settings: &Settings, me: ServerId, replica: ReplicaConfig) -> Memb
         observer_delay: Duration::from_millis(quorum.observer_election_delay_ms),
         observer: quorum.peer_type == Role::Observer,
         multi_address: quorum.multi_address_enabled,
+        standalone_enabled: quorum.standalone_enabled,
         ..MemberConfig::new(me, quorum.ensemble.clone(), replica, entropy::seed())
     }
+}
+
+/// Where the member keeps configurations. As ZooKeeper does, zoo.cfg is kept beside itself as long as
+/// the members stand in it and may have to leave it.
+fn files_of(quorum: &Quorum, me: ServerId) -> Option<ConfigFiles<RealDisk>> {
+    let zoo_cfg = quorum.config_file.clone().filter(|_| quorum.reconfig_enabled)?;
+    let folder = match zoo_cfg.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    let folder = std::fs::canonicalize(&folder).unwrap_or(folder);
+    let zoo_cfg = folder.join(zoo_cfg.file_name()?);
+    let me = u64::try_from(me.0).ok()?;
+    let files = ConfigFiles::new(RealDisk::new(), zoo_cfg, me, quorum.last_seen.as_ref());
+    if quorum.dynamic_config_file.is_none()
+        && let Err(e) = files.back_up()
+    {
+        warn!(
+            "disk: zoo.cfg cannot be kept beside itself: {e}; a reconfiguration will not be written either"
+        );
+    }
+    Some(files)
 }
 
 /// How the member's disk works.
@@ -126,6 +151,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
         gate,
         active: Arc::new(settings.quorum.ensemble.clone()),
         next: settings.quorum.last_seen.clone().map(Arc::new),
+        files: files_of(&settings.quorum, me),
         medium: RealDisk::new(),
         dirs: dirs.clone(),
         figures: Figures::new(Arc::clone(&front.metrics), clock::mono()),
