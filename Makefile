@@ -6,13 +6,16 @@ RUN    ?= run
 OUT     = $${CARGO_TARGET_DIR:-target}
 OX      = $(OUT)/release/oxkeeper
 
-.PHONY: help run run-standalone build setup test oracle clients bench fuzz fips fmt clean-run
+.PHONY: help run run-secure run-standalone build setup test oracle clients process mixed bench fuzz fips fmt clean-run
 
 help:       ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 	@echo "  Settings: PORT=2181 RUN=run (server of make run), ARGS=... (make bench, clients, fuzz)"
 
-run: build  ## build and start a standalone server secured by Kerberos, with a KDC of its own, in ./run
+run: build  ## build and start three servers with Kerberos and TLS and a KDC of their own, in ./run
+	@PORT=$(PORT) packaging/run-ensemble.sh $(RUN) $(OX)
+
+run-secure: build  ## build and start a standalone server secured by Kerberos, with a KDC of its own, in ./run
 	@PORT=$(PORT) packaging/run-secure.sh $(RUN) $(OX)
 
 run-standalone: build  ## build and start a plain standalone server in the foreground, data in ./run
@@ -36,6 +39,14 @@ oracle:     ## 100,000 random requests to Java ZooKeeper and to Oxkeeper, every 
 clients:    ## real clients with the whole of Curator's tests, against Java and Oxkeeper (15 minutes)
 	@packaging/setup.sh all
 	OXKEEPER_CLIENTS=full $(CARGO) test --locked --test clients -- --nocapture --test-threads=1 $(ARGS)
+
+process:    ## three real servers with Kerberos and TLS: 50 leader kills, 20 partitions, 8 rolling restarts
+	@packaging/setup.sh all
+	OXKEEPER_PROCESS=full $(CARGO) test --locked --test process ensemble -- --nocapture --test-threads=1 $(ARGS)
+
+mixed:      ## ensembles of Java's servers and ours, 3.5 to 3.9, all cells; fails where one cannot run
+	@packaging/setup.sh all
+	OXKEEPER_MIXED=full $(CARGO) test --locked --test mixed -- --nocapture --test-threads=1 $(ARGS)
 
 bench:      ## Java ZooKeeper beside Oxkeeper, the table of speed and memory
 	@packaging/setup.sh all

@@ -146,11 +146,18 @@ PROVIDED="commons-cli:commons-cli:1.5.0 ch.qos.logback:logback-classic:1.3.15
     org.eclipse.jetty:jetty-server:9.4.58.v20250814 org.eclipse.jetty:jetty-servlet:9.4.58.v20250814
     com.fasterxml.jackson.core:jackson-databind:2.15.2 io.dropwizard.metrics:metrics-core:4.1.12.1
     org.xerial.snappy:snappy-java:1.1.10.5"
+PROVIDED_OLD="commons-cli:commons-cli:1.5.0 org.slf4j:slf4j-reload4j:1.7.36 io.dropwizard.metrics:metrics-core:4.1.12.1
+    org.eclipse.jetty:jetty-server:9.4.58.v20250814 org.eclipse.jetty:jetty-servlet:9.4.58.v20250814
+    com.fasterxml.jackson.core:jackson-databind:2.15.2"
 java_peers() {
     # The Prometheus provider of 3.9.5 is not in the repository; 3.9.4's is the same code.
     java_set zookeeper-3.9.5 org.apache.zookeeper:zookeeper:3.9.5 $PROVIDED org.jline:jline:3.25.1 \
         '!org.apache.zookeeper:zookeeper-prometheus-metrics:3.9.4'
     java_set zookeeper-3.8.6 org.apache.zookeeper:zookeeper:3.8.6 $PROVIDED jline:jline:2.14.6
+    # Members of mixed ensembles: the last of each line.
+    java_set zookeeper-3.7.2 org.apache.zookeeper:zookeeper:3.7.2 $PROVIDED_OLD org.xerial.snappy:snappy-java:1.1.10.5
+    java_set zookeeper-3.6.4 org.apache.zookeeper:zookeeper:3.6.4 $PROVIDED_OLD org.xerial.snappy:snappy-java:1.1.10.5
+    java_set zookeeper-3.5.10 org.apache.zookeeper:zookeeper:3.5.10 $PROVIDED_OLD
     # 3.4.14's client cannot resolve addresses on Java 14 and newer; 3.4.12 is the last one that can.
     java_set zookeeper-3.4.14 org.apache.zookeeper:zookeeper:3.4.14
     java_set zookeeper-3.4.12 org.apache.zookeeper:zookeeper:3.4.12

@@ -2,7 +2,7 @@
 //!
 //! Reads zoo.cfg, `java.env` beside it, the environment's JVM flags, the dynamic
 //! configuration and the JAAS file. Exit code 0 when a server would start from it, 2
-//! when not.
+//! when not. With `--against` also whether it fits the ensemble that runs: 1 when not.
 //!
 //! # Invariants
 //!
@@ -19,19 +19,24 @@ use crate::config::sources::IgnoredFlag;
 use crate::config::{EXIT_BAD_CONFIG, Findings, Loaded, Place, Severity, describe};
 use crate::os::secrecy::exposed;
 
+use super::against::{self, Against, AgainstArgs};
 use super::configuration::ConfigArgs;
 
 /// Check a configuration: what works, what has no meaning here, what is wrong
 ///
 /// Reads zoo.cfg, java.env beside it, JVMFLAGS and SERVER_JVMFLAGS, the dynamic
 /// configuration and the JAAS file. Ends with 0 when a server would start, with 2 when
-/// not. With --help, all keys are listed.
+/// not, and with 1 when it does not fit the ensemble of --against. With --help, all keys
+/// are listed.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = describe::text())]
 pub struct CheckArgs {
     /// The configuration to check.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// The ensemble to compare with.
+    #[command(flatten)]
+    pub against: AgainstArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -39,7 +44,9 @@ pub struct CheckArgs {
 
 /// Runs `oxkeeper check`; returns the exit code.
 pub fn run(args: &CheckArgs) -> i32 {
-    let report = Report::new(args.config.load());
+    let loaded = args.config.load();
+    let against = against::run(&args.against, loaded.settings.as_ref());
+    let report = Report { against, ..Report::new(loaded) };
     let out = &mut io::stdout().lock();
     let written = match args.json {
         true => serde_json::to_writer_pretty(&mut *out, &report)
@@ -61,6 +68,8 @@ struct Report {
     keys: Vec<KeyReport>,
     ignored_flags: Vec<IgnoredFlag>,
     jaas: Vec<JaasReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<Against>,
 }
 
 /// One login module of the JAAS file, without its secrets.
@@ -86,11 +95,13 @@ impl Report {
             keys: loaded.keys,
             ignored_flags: loaded.ignored_flags,
             jaas: loaded.jaas.as_deref().map(describe_jaas).unwrap_or_default(),
+            against: None,
         }
     }
 
     fn exit_code(&self) -> i32 {
-        if self.findings.has_errors() { EXIT_BAD_CONFIG } else { 0 }
+        let fits = self.against.as_ref().is_none_or(Against::agrees);
+        if self.findings.has_errors() { EXIT_BAD_CONFIG } else { i32::from(!fits) }
     }
 
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -143,7 +154,8 @@ impl Report {
             (0, false) => "correct, but not served yet",
             _ => "no server starts from this",
         };
-        writeln!(out, "{verdict} (errors: {errors}, warnings: {warnings})")
+        writeln!(out, "{verdict} (errors: {errors}, warnings: {warnings})")?;
+        self.against.as_ref().map_or(Ok(()), |against| against.print(out))
     }
 }
 

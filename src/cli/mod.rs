@@ -8,6 +8,7 @@
 //!
 //! * A wrong invocation ends with 2, ZooKeeper's `INVALID_INVOCATION`; help and version with 0.
 
+pub mod against;
 pub mod audit;
 pub mod check;
 pub mod configuration;

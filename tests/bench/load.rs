@@ -97,6 +97,19 @@ pub fn run(
     times: Times,
     template: impl Fn(usize) -> Template,
 ) -> io::Result<Outcome> {
+    run_over(&[addr], &[pid], shape, times, template)
+}
+
+/// The same over several servers: client thread n works on `addrs[n]`, from the first again where there are more
+/// threads; CPU is that of all `pids`.
+pub fn run_over(
+    addrs: &[SocketAddr],
+    pids: &[u32],
+    shape: Shape,
+    times: Times,
+    template: impl Fn(usize) -> Template,
+) -> io::Result<Outcome> {
+    let mut around = addrs.iter().copied().cycle();
     let stop = AtomicBool::new(false);
     let measuring = AtomicBool::new(false);
     let counters: Vec<AtomicU64> = (0..shape.hands).map(|_| AtomicU64::new(0)).collect();
@@ -110,7 +123,9 @@ pub fn run(
             .map(|(n, counter)| {
                 let worker = Worker { shape, counter, stop: &stop, measuring: &measuring };
                 let template = template(n);
+                let addr = around.next();
                 scope.spawn(move || {
+                    let addr = addr.ok_or_else(|| io::Error::other("no server to load"))?;
                     let outcome = worker.run(addr, &template);
                     if outcome.is_err() {
                         worker.stop.store(true, Relaxed);
@@ -119,7 +134,7 @@ pub fn run(
                 })
             })
             .collect();
-        let sampled = sample(pid, times, &stop, &measuring, &total, &mut windows);
+        let sampled = sample(pids, times, &stop, &measuring, &total, &mut windows);
         stop.store(true, Relaxed);
         for worker in workers {
             match worker.join() {
@@ -134,7 +149,7 @@ pub fn run(
 }
 
 fn sample(
-    pid: u32,
+    pids: &[u32],
     times: Times,
     stop: &AtomicBool,
     measuring: &AtomicBool,
@@ -143,19 +158,18 @@ fn sample(
 ) -> io::Result<()> {
     thread::sleep(times.warm);
     measuring.store(true, Relaxed);
-    let (mut cpu, mut ops, mut at) = (Cpu::of(pid)?, total(), Instant::now());
+    let all = || pids.iter().map(|pid| Cpu::of(*pid)).collect::<io::Result<Vec<_>>>();
+    let (mut cpu, mut ops, mut at) = (all()?, total(), Instant::now());
     for _ in 0..times.windows {
         if stop.load(Relaxed) {
             // A worker failed; its error is reported when it is joined.
             return Ok(());
         }
         thread::sleep(times.window);
-        let (cpu2, ops2, at2) = (Cpu::of(pid)?, total(), Instant::now());
+        let (cpu2, ops2, at2) = (all()?, total(), Instant::now());
         let done = ops2.saturating_sub(ops).max(1) as f64;
-        windows.push(Window {
-            cpu_per_million: cpu2.since(&cpu) / done * 1e6,
-            rate: done / (at2 - at).as_secs_f64(),
-        });
+        let used: f64 = cpu2.iter().zip(&cpu).map(|(now, before)| now.since(before)).sum();
+        windows.push(Window { cpu_per_million: used / done * 1e6, rate: done / (at2 - at).as_secs_f64() });
         (cpu, ops, at) = (cpu2, ops2, at2);
     }
     Ok(())

@@ -31,6 +31,8 @@ pub enum Group {
     Secure,
     /// The same, for logins alone, and a crowd that has none.
     Flood,
+    /// Three servers, an ensemble.
+    Trio,
 }
 
 /// One row.
@@ -65,6 +67,14 @@ const fn other(id: &'static str, title: &'static str, unit: &'static str, judge:
     Row { id, title, unit, judge, group, throughput: false }
 }
 
+const fn trio(id: &'static str, title: &'static str, unit: &'static str, judge: Judge) -> Row {
+    Row { id, title, unit, judge, group: Group::Trio, throughput: false }
+}
+
+const fn trio_cpu(id: &'static str, title: &'static str, target: f64) -> Row {
+    Row { throughput: true, ..trio(id, title, CPU, Judge::Ratio(target)) }
+}
+
 /// All rows in the order in which they run and are printed.
 pub const ROWS: &[Row] = &[
     cpu("get", "get 1 KiB, depth 1", 1.0 / 3.0),
@@ -97,6 +107,14 @@ pub const ROWS: &[Row] = &[
     secure("tls-resumed", "TLS 1.3 handshake of a resuming client", 1.0 / 3.0),
     secure("tls-get", "get 1 KiB through TLS, pipelined", 1.0 / 4.0),
     other("flood", "get at 2,000/s in a flood, p99 over calm", "times", Judge::Absolute(2.0), Group::Flood),
+    trio_cpu("3-set", "three servers: set 100 B, pipelined", 1.0 / 5.0),
+    trio_cpu("3-create", "three servers: create 100 B, pipelined", 1.0 / 5.0),
+    trio("3-sync", "three servers: 16 synchronous sessions, a set", "µs", Judge::Ratio(1.0 / 2.0)),
+    trio("3-writer", "three servers: one synchronous writer, p50", "µs", Judge::Ratio(1.0)),
+    trio("3-open", "three servers: set 100 B at 500/s, p99", "µs", Judge::Ratio(1.0 / 2.0)),
+    trio("3-kill", "three servers: leader's kill -9 to the next write", "ms", Judge::Absolute(150.0)),
+    trio("3-handover", "three servers: leader's SIGTERM, longest gap", "ms", Judge::Absolute(50.0)),
+    trio("3-rejoin", "three servers: rejoin with the large tree", "s", Judge::Ratio(1.0 / 4.0)),
 ];
 
 /// The row called `id`.

@@ -30,6 +30,7 @@ mod stats;
 #[path = "../support/mod.rs"]
 mod support;
 mod tree;
+mod trio;
 mod wire;
 
 use std::collections::HashMap;
@@ -195,7 +196,7 @@ impl Options {
         if runs > 1 && group == Group::Main {
             order.push(Kind::Java);
         }
-        order.retain(|k| *k != Kind::Floor || !matches!(group, Group::Secure | Group::Flood));
+        order.retain(|k| *k != Kind::Floor || !matches!(group, Group::Secure | Group::Flood | Group::Trio));
         order.retain(|k| self.kinds.contains(k));
         order
     }
@@ -239,7 +240,9 @@ fn run(options: &Options) -> io::Result<()> {
     let programs = Programs::find(options.oxkeeper.clone(), options.dir.clone())?;
     let begun = Instant::now();
     let mut results = Results::default();
-    for group in [Group::Main, Group::Idle, Group::Tree, Group::Grown, Group::Secure, Group::Flood] {
+    for group in
+        [Group::Main, Group::Idle, Group::Tree, Group::Grown, Group::Secure, Group::Flood, Group::Trio]
+    {
         let wanted = ROWS.iter().any(|r| r.group == group && options.wants(r.id));
         if wanted {
             run_group(options, &programs, group, &mut results)?;
@@ -290,6 +293,8 @@ fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut
                     .map(|seen| add_wanted(options, kind, vec![("flood", seen)], results)),
                 None => Ok(()),
             },
+            (Group::Trio, _) => trio::run(programs, kind, &pace, &|id| options.wants(id))
+                .map(|found| add_wanted(options, kind, found, results)),
             _ => {
                 tree::run_grown(programs, kind, &pace).map(|found| add_wanted(options, kind, found, results))
             }

@@ -39,6 +39,7 @@ impl Kind {
 }
 
 /// Where the programs are.
+#[derive(Clone)]
 pub struct Programs {
     /// Class path of the Java server.
     pub class_path: String,
@@ -157,7 +158,8 @@ fn launch(programs: &Programs, kind: Kind, dir: PathBuf, extra: &str, jvm: &[Str
     Ok(running)
 }
 
-fn command(
+/// The command line of a server; its log settings are written into `dir`.
+pub fn command(
     programs: &Programs,
     kind: Kind,
     dir: &Path,

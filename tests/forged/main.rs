@@ -20,7 +20,7 @@ mod client;
 mod inside;
 
 #[allow(dead_code)]
-#[path = "../tls/pki.rs"]
+#[path = "../support/pki.rs"]
 mod pki;
 
 mod addauth;

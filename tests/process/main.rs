@@ -1,4 +1,4 @@
-//! The binary as a process: start, refusal, signals, kill -9, unfriendly clients.
+//! The binary as a process: start, refusal, signals, kill -9, unfriendly clients, and three of it as an ensemble.
 //!
 //! # Invariants
 //!
@@ -10,7 +10,10 @@ mod audit_script;
 mod canary;
 mod clients;
 mod crash;
+mod ensemble;
 mod fips;
+#[path = "../support/ensemble/mod.rs"]
+mod harness;
 mod lifecycle;
 mod rescue;
 #[path = "../support/mod.rs"]

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 /// The answer to `word` of the server at `port` of loopback, within five seconds.
 pub fn ask(port: u16, word: &str) -> io::Result<String> {
-    let timeout = Duration::from_secs(5);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    ask_at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), word, Duration::from_secs(5))
+}
+
+/// The answer to `word` of the server at `address`; each step of the exchange within `timeout`.
+pub fn ask_at(address: SocketAddr, word: &str, timeout: Duration) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.write_all(word.as_bytes())?;

@@ -26,6 +26,9 @@ pub fn classpath(kind: Kind) -> Result<String, String> {
     let jars = match kind {
         Kind::Java395 => cache::jars("zookeeper-3.9.5")?.join("*"),
         Kind::Java386 => cache::jars("zookeeper-3.8.6")?.join("*"),
+        Kind::Java372 => cache::jars("zookeeper-3.7.2")?.join("*"),
+        Kind::Java364 => cache::jars("zookeeper-3.6.4")?.join("*"),
+        Kind::Java3510 => cache::jars("zookeeper-3.5.10")?.join("*"),
         Kind::Client3412 => cache::jars("zookeeper-3.4.12")?.join("*"),
         Kind::Java3414 => cache::jars("zookeeper-3.4.14")?.join("*"),
         Kind::Debian380 => cache::debian_jar()?,
@@ -79,7 +82,10 @@ pub fn zkcli_plain(kind: Kind, address: &str) -> Result<Command, String> {
 }
 
 /// The server of a Java peer.
-pub(super) fn serve(kind: Kind, spec: &Spec, config: &Path) -> Result<Command, String> {
+///
+/// # Errors
+/// Why the machine does not have it.
+pub fn serve_command(kind: Kind, spec: &Spec, config: &Path) -> Result<Command, String> {
     let heap = if spec.heap_mib == 0 { 256 } else { spec.heap_mib };
     let mut command = Command::new("java");
     command.arg(format!("-Xmx{heap}m"));

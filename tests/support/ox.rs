@@ -27,7 +27,7 @@ pub fn command(args: &[&str]) -> Command {
 }
 
 /// `oxkeeper serve`.
-pub(super) fn serve(spec: &Spec, config: &Path) -> Command {
+pub fn serve_command(spec: &Spec, config: &Path) -> Command {
     let mut command = Command::new(binary());
     command.arg("serve").args(&spec.flags).arg(config);
     command.envs(spec.env.iter().map(|(name, value)| (name, value)));

@@ -31,6 +31,19 @@ pub fn block(count: u16) -> u16 {
     panic!("no {count} consecutive free ports on loopback");
 }
 
+/// A port that stays ours while a server restarts: outside the range from which the kernel picks ports of
+/// outgoing connections (Linux: 32768 and up), where nothing listened a moment ago.
+pub fn lasting() -> u16 {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Rings that run side by side begin at different places.
+    let start = 10_000 + (std::process::id() % 200) as u16 * 100;
+    let mut candidates = (start..30_000).chain(10_000..start);
+    let port = candidates.find(|port| !given.contains(port) && bind(*port).is_some());
+    let port = port.expect("a free port between 10000 and 30000");
+    given.insert(port);
+    port
+}
+
 fn bind(port: u16) -> Option<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
 }

@@ -24,6 +24,12 @@ pub enum Kind {
     Java395,
     /// Apache ZooKeeper 3.8.6, the last of its line.
     Java386,
+    /// Apache ZooKeeper 3.7.2, the last of its line.
+    Java372,
+    /// Apache ZooKeeper 3.6.4, the last of its line.
+    Java364,
+    /// Apache ZooKeeper 3.5.10, the last of its line.
+    Java3510,
     /// Debian's ZooKeeper 3.8.0.
     Debian380,
     /// Apache ZooKeeper 3.4.14, the oldest whose data is read; only its server runs on new Java versions.
@@ -219,7 +225,7 @@ impl Server {
 
 fn command(kind: Kind, spec: &Spec, config: &Path) -> Result<Command, String> {
     match kind {
-        Kind::Oxkeeper => Ok(super::ox::serve(spec, config)),
-        java => super::java::serve(java, spec, config),
+        Kind::Oxkeeper => Ok(super::ox::serve_command(spec, config)),
+        java => super::java::serve_command(java, spec, config),
     }
 }

@@ -8,6 +8,7 @@ mod support;
 
 mod clients;
 mod identities;
+#[path = "../support/pki.rs"]
 mod pki;
 mod quorum;
 mod refused;
