@@ -12,7 +12,6 @@ use crate::harness::{Group, Plan};
 use crate::support::Kind;
 
 /// What a cell showed.
-#[derive(Debug)]
 pub struct Shown {
     /// Writes acknowledged.
     pub acknowledged: usize,
@@ -20,6 +19,13 @@ pub struct Shown {
     pub killed: Vec<Kind>,
     /// From each kill to the next acknowledged write, milliseconds.
     pub gaps: Vec<f64>,
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (n, killed, gaps) = (self.acknowledged, &self.killed, &self.gaps);
+        write!(f, "{n} writes acknowledged, leaders killed: {killed:?}, next write after {gaps:.0?} ms")
+    }
 }
 
 /// Runs an ensemble led by `leader` under load, kills its leader `kills` times, and checks everything.

@@ -14,7 +14,7 @@ fn control(kind: Kind, security: Security) {
         need!("mixed: control with Kerberos", crate::harness::site::available());
     }
     match cell::run(&plan, kind, 2) {
-        Ok(shown) => println!("{kind:?} {security:?}: {shown:?}"),
+        Ok(shown) => println!("{kind:?} {security:?}: {shown}"),
         Err(why) => panic!("{kind:?} {security:?}: {why}"),
     }
 }

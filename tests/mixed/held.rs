@@ -189,7 +189,7 @@ pub struct Locks {
 }
 
 /// One who held the lock.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Turn {
     who: String,
     begin: u64,
@@ -225,7 +225,10 @@ impl Locks {
         let mut turns = turns.map_err(|e| format!("{e}:\n{text}"))?;
         turns.sort_by_key(|turn| turn.begin);
         match turns.windows(2).find(|pair| pair[0].end > pair[1].begin) {
-            Some(pair) => Err(format!("two held the lock: {pair:?}")),
+            Some([a, b]) => {
+                Err(format!("{} held the lock until {} and {} from {}", a.who, a.end, b.who, b.begin))
+            }
+            Some(_) => Err("a pair is two".to_owned()),
             None => Ok(turns.len()),
         }
     }

@@ -135,7 +135,7 @@ fn java_and_oxkeeper_are_one_ensemble() {
             continue;
         }
         match cell::run(&cell.plan(), cell.leader(), KILLS) {
-            Ok(shown) => table.push(format!("ok      {name}: {shown:?}")),
+            Ok(shown) => table.push(format!("ok      {name}: {shown}")),
             Err(why) => {
                 table.push(format!("FAILED  {name}"));
                 failed.push(format!("{name}: {why}"));

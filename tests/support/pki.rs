@@ -10,7 +10,7 @@ use std::time::Duration;
 use oxkeeper::client::{Blocking, ClientConfig, ClientError, SECURE, TlsConnector};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
-    KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 
 use crate::support::dirs::Dir;
@@ -223,15 +223,4 @@ pub fn has(tool: &str) -> Result<(), String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|dir: PathBuf| Path::new(&dir).join(tool).is_file());
     if found { Ok(()) } else { Err(format!("{tool} is not installed")) }
-}
-
-/// A host as certificates name it: an address or a name.
-///
-/// # Errors
-/// It is neither.
-pub fn name_of(host: &str) -> Result<SanType, String> {
-    match host.parse() {
-        Ok(address) => Ok(SanType::IpAddress(address)),
-        Err(_) => host.try_into().map(SanType::DnsName).map_err(|e| format!("{host}: {e}")),
-    }
 }

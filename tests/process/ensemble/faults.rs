@@ -80,10 +80,8 @@ fn ensemble_a_full_disk_costs_its_member_only() {
         group.load(crate::harness::load::By::Rust, &Default::default()).unwrap_or_else(|w| panic!("{w}"));
     let mut ring = Ring { group, load, moments: Vec::new() };
     for _ in 0..rounds(1, 3) {
-        ring.now(format!(
-            "disk full of server 3, server {} leads",
-            ring.group.leader(super::SETTLE).unwrap_or(0)
-        ));
+        let leader = ring.leader();
+        ring.now(format!("disk full of server 3, server {leader} leads"));
         disk.fill();
         ring.progress();
         disk.clear();

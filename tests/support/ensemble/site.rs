@@ -7,6 +7,8 @@
 
 use std::path::PathBuf;
 
+use rcgen::SanType;
+
 use super::pki::Pki;
 use crate::support::dirs::Dir;
 use crate::support::kdc::Realm;
@@ -137,7 +139,7 @@ impl Site {
     pub fn issue_certificate(&self, host: &str) {
         let Some(pki) = &self.pki else { return };
         let text = pki.ca.issue(&format!("server of {host}"), u64::from(rand_serial()), |params| {
-            if let Ok(name) = super::pki::name_of(host)
+            if let Ok(name) = name_of(host)
                 && !params.subject_alt_names.contains(&name)
             {
                 params.subject_alt_names.push(name);
@@ -248,4 +250,12 @@ fn rand_serial() -> u32 {
 pub fn available() -> Result<(), String> {
     static KNOWN: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
     KNOWN.get_or_init(|| Realm::start(REALM).map(drop)).clone()
+}
+
+/// A host as certificates name it: an address or a name.
+fn name_of(host: &str) -> Result<SanType, String> {
+    match host.parse() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) => host.try_into().map(SanType::DnsName).map_err(|e| format!("{host}: {e}")),
+    }
 }
