@@ -6,16 +6,16 @@ RUN    ?= run
 OUT     = $${CARGO_TARGET_DIR:-target}
 OX      = $(OUT)/release/oxkeeper
 
-.PHONY: help run run-ensemble run-standalone build setup test oracle clients process mixed bench fuzz fips fmt clean-run
+.PHONY: help run run-secure run-standalone build setup test oracle clients process mixed bench fuzz fips fmt clean-run
 
 help:       ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 	@echo "  Settings: PORT=2181 RUN=run (server of make run), ARGS=... (make bench, clients, fuzz)"
 
-run-ensemble: build  ## build and start three servers with Kerberos and TLS and a KDC of their own, in ./run
+run: build  ## build and start three servers with Kerberos and TLS and a KDC of their own, in ./run
 	@PORT=$(PORT) packaging/run-ensemble.sh $(RUN) $(OX)
 
-run: build  ## build and start a standalone server secured by Kerberos, with a KDC of its own, in ./run
+run-secure: build  ## build and start a standalone server secured by Kerberos, with a KDC of its own, in ./run
 	@PORT=$(PORT) packaging/run-secure.sh $(RUN) $(OX)
 
 run-standalone: build  ## build and start a plain standalone server in the foreground, data in ./run
