@@ -17,7 +17,7 @@ use super::edge::Edge;
 use crate::disk::Disk;
 use crate::driver::Branch;
 use crate::error::ExitCode;
-use crate::limits::{CORE_TICK_MS, INLINE_APPENDS};
+use crate::limits::{CORE_TICK_MS, INLINE_APPENDS, SENT_BY_CORE};
 use crate::net::{Kill, LargeGuard};
 use crate::os::clock;
 use crate::replica::member::{Member, MemberInput, MemberOutput};
@@ -208,8 +208,9 @@ impl<D: Disk + Sync> Run<D> {
         self.core.disk.inbox.push_all(&mut work);
         self.core.edge.flush(&self.core.member);
         self.core.member.take_touched(touched);
+        let few = touched.len() <= SENT_BY_CORE;
         for conn in touched.drain(..) {
-            conn.wake();
+            if few { conn.send() } else { conn.wake() }
         }
         if !self.large.is_empty() {
             self.large.retain(|(conn, _)| conn.in_flight() > 0);
