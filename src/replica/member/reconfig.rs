@@ -73,7 +73,7 @@ impl Member {
         if self.relearn || self.promises.last.get().0 < 0 {
             return false;
         }
-        self.phase = Phase::Looking { read_only_at: None };
+        self.phase = Phase::Looking { read_only_at: None, trust_at: None };
         self.elected(state, vote, now);
         true
     }
