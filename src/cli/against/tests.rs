@@ -1,3 +1,5 @@
+//! Comparing a configuration with a running ensemble: answers as servers give them.
+
 use super::judge::{Weight, judge};
 use super::*;
 use crate::config::Settings;
