@@ -17,10 +17,11 @@ pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Op
     let limit = 2 * (1 + wrong.len() / 5).min(3);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        let right: Vec<char> = candidate.chars().collect();
-        if right.len().abs_diff(wrong.len()) * 2 > limit {
+        // Keys are ASCII: as long in bytes as in letters. Most candidates end here.
+        if candidate.len().abs_diff(wrong.len()) * 2 > limit {
             continue;
         }
+        let right: Vec<char> = candidate.chars().collect();
         let limit = best.map_or(limit, |(d, _)| d);
         let distance = distance(&wrong, &right, limit);
         if distance <= limit && best.is_none_or(|(d, _)| distance < d) {

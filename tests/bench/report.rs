@@ -300,7 +300,7 @@ const NOTES: &str = "
 * Open-loop latencies count from the moment a request was due, over 16 connections.
 * The flood: 10,000 half-open connections, opened again when the server closes them, and 500 bad logins a second,
   all from one address; beside it 16 sessions that are logged in by Kerberos read, and 100 are idle. A session that is
-  lost is a failure of the row. The figure is the p99 during the flood over the p99 just before it.
+  lost is a failure of the row. The figure is the p99 of the whole flood over that of the median second just before it.
 * Fan-out: persistent watches of 1,000 sessions on one node; CPU and rate are per event, the set included.
 * Three servers: an ensemble on this one machine, all of it on loopback, data directories on one disk. CPU is that
   of the three processes together; sessions are spread over all of them, one writer and the open loop are on a follower.
