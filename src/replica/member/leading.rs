@@ -97,7 +97,7 @@ impl Member {
 
     fn leader_wants(&mut self, output: LeaderOutput, now: Now) {
         match output {
-            LeaderOutput::Send { link, item } => self.to_learner(link, item, now),
+            LeaderOutput::Send { link, item } => self.send_item(link, item, now),
             LeaderOutput::Hangup { link, why } => self.outbox.hang_up(link, why),
             LeaderOutput::PersistAccepted(epoch) => self.outbox.disk(DiskOp::Accepted(epoch)),
             LeaderOutput::PersistCurrent(epoch) => self.outbox.disk(DiskOp::Current(epoch)),
@@ -131,7 +131,7 @@ impl Member {
         }
     }
 
-    fn to_learner(&mut self, link: LinkId, item: ToLearner, now: Now) {
+    fn send_item(&mut self, link: LinkId, item: ToLearner, now: Now) {
         match item {
             ToLearner::Packet(packet) => self.outbox.packet(link, &packet),
             ToLearner::Log { after, upto } => self.outbox.item(link, LinkItem::Log { after, upto }),

@@ -119,7 +119,7 @@ impl Ensemble {
         let (answered, waiting) =
             std::mem::take(&mut self.syncs).into_iter().partition(|(at, _)| *at <= zxid);
         self.syncs = waiting;
-        for (_, link) in Vec::<(Zxid, LinkId)>::from(answered) {
+        for (_, link) in answered {
             self.down[link.0 as usize].push_back(Down::Sync);
         }
         self.collect();

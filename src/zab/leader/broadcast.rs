@@ -65,7 +65,7 @@ impl Leader {
     }
 
     /// What a learner sends once it acknowledged NEWLEADER.
-    pub(super) fn from_learner(&mut self, link: LinkId, packet: Packet, now: Instant) -> Result<(), String> {
+    pub(super) fn hear_learner(&mut self, link: LinkId, packet: Packet, now: Instant) -> Result<(), String> {
         let Some(Peer { server, observer, .. }) = self.peers.get(link).cloned() else { return Ok(()) };
         let data = packet.data.unwrap_or_default();
         let bad = |e: crate::peer::BadPacket| e.to_string();

@@ -262,7 +262,7 @@ impl Leader {
             peers::Stage::Fresh => self.introduced(link, &packet, now),
             peers::Stage::Asked => self.epoch_accepted(link, &packet, now),
             peers::Stage::Syncing => self.newleader_acked(link, &packet, now),
-            peers::Stage::Synced | peers::Stage::Active => self.from_learner(link, packet, now),
+            peers::Stage::Synced | peers::Stage::Active => self.hear_learner(link, packet, now),
             peers::Stage::Introduced | peers::Stage::Waiting | peers::Stage::Finding => {
                 Err(format!("{:?} before it was asked for anything", packet.kind))
             }
