@@ -21,5 +21,10 @@ pub const WAITING_LEARNERS: usize = 1024;
 /// Packets of such a learner: it has to wait after the first one. Past it the connection is closed.
 pub const WAITING_PACKETS: usize = 4;
 
-/// Connections to a leader that are tried in one role, as in ZooKeeper; then a new election begins.
-pub const DIAL_TRIES: u32 = 5;
+/// Connections to a leader that are tried in one role, for about half a second as in ZooKeeper; then a
+/// new election begins.
+pub const DIAL_TRIES: u32 = 10;
+
+/// Half the pause before the second try to connect to a leader, ms; it doubles up to
+/// `leaderConnectDelayDuringRetryMs`. The leader knows of its election at most some messages later.
+pub const DIAL_FIRST_MS: u64 = 2;

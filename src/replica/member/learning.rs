@@ -8,12 +8,13 @@
 //! * A leader that was left before it let this member serve is not dialled again at once.
 
 use super::{Member, MemberInput, MemberOutput, Phase};
-use crate::limits::DIAL_TRIES;
+use crate::limits::{DIAL_FIRST_MS, DIAL_TRIES};
 use crate::peer::PeerState;
 use crate::replica::{DiskOp, ToLeader};
 use crate::types::{Instant, LinkId, Now, ServerId};
 use crate::zab::Vote;
 use crate::zab::learner::{Learner, LearnerConfig, LearnerInput, LearnerOutput};
+use std::time::Duration;
 
 /// One time as a learner.
 #[derive(Debug)]
@@ -127,7 +128,9 @@ impl Member {
     fn link_down(&mut self, why: &str, now: Now) {
         let Phase::Learning(l) = &mut self.phase else { return };
         self.outbox.forget(l.link);
-        let at = now.mono + self.config.dial_retry;
+        // The leader may know of its election a moment later: the first tries follow each other closely.
+        let soon = Duration::from_millis(DIAL_FIRST_MS << l.tries.min(16));
+        let at = now.mono + soon.min(self.config.dial_retry);
         if l.heard || l.tries >= DIAL_TRIES || at >= l.dial_until {
             let why = format!("the connection to {} ended: {why}", l.leader);
             return self.end_role(why, now);
