@@ -55,10 +55,10 @@ table! {
         "observerMaster.sizeLimit" "zookeeper.observerMaster.sizeLimit" from(1), "33554432" "bytes" ENSEMBLE, "Committed packets a follower keeps for its observers.";
     }
     Area::Reconfig => {
-        "dynamicConfigFile" "" PATH, "" "" ENSEMBLE, "File with the server, group and weight lines, which then must not be in zoo.cfg.";
-        "standaloneEnabled" "" BOOL, "true" "" ENSEMBLE, "A single member runs without a quorum; with false it is an ensemble of one.";
-        "reconfigEnabled" "" BOOL, "false" "" ENSEMBLE, "Allow the reconfig command.";
-        "version" "" TEXT, "" "zxid" ENSEMBLE, "Version of a dynamic configuration; stands in its file name or in the next one, not in zoo.cfg.";
+        "dynamicConfigFile" "" PATH, "" "" WORKS, "File with the server, group and weight lines, which then must not be in zoo.cfg.";
+        "standaloneEnabled" "" BOOL, "true" "" WORKS, "A single member runs without a quorum; with false it is an ensemble of one.";
+        "reconfigEnabled" "" BOOL, "false" "" WORKS, "Allow the reconfig command.";
+        "version" "" TEXT, "" "zxid" WORKS, "Version of a dynamic configuration; stands in its file name or in the next one, not in zoo.cfg.";
     }
     Area::SaslQuorum => {
         "quorum.auth.enableSasl" "" BOOL, "false" "" WORKS, "Servers authenticate to each other by SASL.";
