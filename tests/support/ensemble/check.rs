@@ -194,7 +194,8 @@ fn sessions(history: &History, chains: &BTreeMap<&str, Chain<'_>>, faults: &mut 
         let floor = floors.entry((&op.client, op.session)).or_default();
         if op.act == Act::Get
             && let Some(chain) = chains.get(op.key.as_str())
-            && let Some((missed, _)) = chain.range(op.zxid + 1..=(*floor).max(op.zxid)).next()
+            && *floor > op.zxid
+            && let Some((missed, _)) = chain.range(op.zxid + 1..=*floor).next()
         {
             faults.push(format!(
                 "{} read {} of {} (0x{:x}) and had seen 0x{floor:x}: 0x{missed:x} was missed",
