@@ -76,7 +76,10 @@ impl State {
             let acl = acls.get(&node.acl).cloned().unwrap_or_else(|| node.acl.to_string());
             let data = node.data.map(|d| String::from_utf8_lossy(d).into_owned());
             let (czxid, mzxid, version) = (node.stat.czxid, node.stat.mzxid, node.stat.version);
-            let (rest, owner) = (format!("{:?} {acl}", node.stat), node.stat.ephemeral_owner);
+            // Every server writes this node for itself, at the time of its start.
+            let own = node.path == "/zookeeper/config" && mzxid == 0;
+            let rest = if own { acl } else { format!("{:?} {acl}", node.stat) };
+            let owner = node.stat.ephemeral_owner;
             nodes.insert(node.path.to_owned(), Node { data, rest, czxid, mzxid, version, owner });
         }
         let sessions = start.recovered.sessions.into_iter().collect();
