@@ -76,8 +76,7 @@ fn ensemble_a_full_disk_costs_its_member_only() {
         group.launch(id).unwrap_or_else(|why| panic!("{why}"));
     }
     group.wait_all().unwrap_or_else(|why| panic!("{why}"));
-    let load =
-        group.load(crate::harness::load::By::Rust, &Default::default()).unwrap_or_else(|w| panic!("{w}"));
+    let load = group.load(crate::harness::load::By::Rust, &super::shape()).unwrap_or_else(|w| panic!("{w}"));
     let mut ring = Ring { group, load, moments: Vec::new() };
     for _ in 0..rounds(1, 3) {
         let leader = ring.leader();

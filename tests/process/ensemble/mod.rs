@@ -37,6 +37,11 @@ fn plan() -> Plan {
     Plan::of(&[Kind::Oxkeeper; 3]).secured(Security::FULL)
 }
 
+/// Four clients whose sessions outlast what a busy machine makes of two kills at once.
+fn shape() -> Shape {
+    Shape { clients: 4, session: Duration::from_secs(60), ..Shape::default() }
+}
+
 /// An ensemble under load.
 struct Ring {
     group: Group,
@@ -48,7 +53,7 @@ struct Ring {
 impl Ring {
     fn start(plan: &Plan) -> Result<Ring, String> {
         let group = Group::start(plan)?;
-        let load = group.load(By::Rust, &Shape { clients: 4, ..Shape::default() })?;
+        let load = group.load(By::Rust, &shape())?;
         Ok(Ring { group, load, moments: Vec::new() })
     }
 
