@@ -216,6 +216,57 @@ fn a_snapshot_replaces_everything_once_it_is_installed() {
     assert_eq!((*again.start.promises.current.get(), *again.start.promises.accepted.get()), (0, 4));
 }
 
+/// An installed snapshot stands alone: what lies before it cannot be rebuilt.
+#[test]
+fn a_truncation_below_an_installed_snapshot_changes_nothing() {
+    let (bytes, zxid) = sent(epoch(4, 1..=20));
+    let mut rig = open(&MemDisk::new());
+    let mut receiver = receiver(&rig, zxid);
+    assert_eq!(receiver.feed(&mut BytesMut::from(&bytes[..])), Ok(true));
+    rig.worker.stage(LINK, receiver.finish().unwrap());
+    rig.ask([DiskOp::Accepted(4), DiskOp::Install { link: LINK }]);
+    rig.ask(appends(epoch(4, 21..=25)));
+    let before = rig.disk.state();
+    match &rig.ask([DiskOp::Truncate(Zxid::new(4, 10))])[..] {
+        [DiskDone::NotTruncated(why)] => assert!(why.contains("0x40000000a"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(rig.disk.state().names, before.names);
+    // Above it the logs reach.
+    match rig.ask([DiskOp::Truncate(Zxid::new(4, 22))]).pop() {
+        Some(DiskDone::Reloaded { last, .. }) => assert_eq!(*last.get(), Zxid::new(4, 22)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_history_that_was_cut_meanwhile_gets_no_name() {
+    let mut rig = open(&MemDisk::new());
+    rig.ask([DiskOp::Accepted(1)]);
+    rig.ask(appends(epoch(1, 1..=9)));
+    let found =
+        start_member(&rig.disk.crash_losing_all(), &dirs(), &rules(), TreeConfig::default(), 0).unwrap();
+    let config = crate::replica::ReplicaConfig::standalone(&Default::default(), 0);
+    let silent = std::sync::Arc::new(crate::replica::Silent);
+    let node = crate::replica::Node::new(config, found.start.recovered, Default::default(), silent);
+    let (branch, dir) = (rig.worker.branch(), dirs().snap());
+    let names = || crate::storage::names::snapshots(&rig.disk, &dir).unwrap().len();
+    let before = names();
+    let mut job = SnapshotJob::begin(&node.shared(), &rig.disk, &dir, &rules(), &branch).unwrap();
+    while job.step(100).unwrap() {}
+    rig.worker.handle(&mut vec![DiskOp::Truncate(Zxid::new(1, 6))]);
+    assert!(job.finish().is_err());
+    assert_eq!(names(), before);
+    assert!(
+        SnapshotJob::begin(&node.shared(), &rig.disk, &dir, &rules(), &branch).is_err(),
+        "not taken over"
+    );
+    branch.adopt();
+    let mut job = SnapshotJob::begin(&node.shared(), &rig.disk, &dir, &rules(), &branch).unwrap();
+    while job.step(100).unwrap() {}
+    assert!(job.finish().is_ok());
+}
+
 #[test]
 fn what_is_no_snapshot_is_refused_and_leaves_nothing_behind() {
     let (bytes, zxid) = sent(epoch(1, 1..=5));

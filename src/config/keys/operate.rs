@@ -63,7 +63,7 @@ table! {
         "audit.required" "zookeeper.audit.required" BOOL, "false" "" WORKS, "No audit, no service: a reply leaves when its record is on the disk, and nothing is served while the audit file cannot be written.";
         "secrets.strictPermissions" "zookeeper.secrets.strictPermissions" BOOL, "false" "" WORKS, "Do not start while others than their owner may read files with secrets (zoo.cfg, java.env, JAAS file, keytab, key stores).";
         "process.coreDumps" "zookeeper.process.coreDumps" BOOL, "false" "" WORKS, "Allow core dumps and debuggers, which show secrets, and tell the text of a panic, which may hold data.";
-        "rescue.socket" "zookeeper.rescue.socket" PATH, "" "" WORKS, "Local socket where root gives a session super rights for some minutes (oxkeeper rescue); unset: there is none.";
+        "rescue.socket" "zookeeper.rescue.socket" PATH, "" "" WORKS, "Local socket where root gives a session super rights for some minutes (oxkeeper rescue) or has a leader hand over (oxkeeper transfer); unset: there is none.";
         "audit.impl.class" "zookeeper.audit.impl.class" class(&["org.apache.zookeeper.audit.Slf4jAuditLogger"]), "org.apache.zookeeper.audit.Slf4jAuditLogger" "" none("the audit log is built in"), "Java class that writes the audit log.";
     }
     Area::Debug => {
