@@ -149,7 +149,7 @@ impl Node {
 
     /// A learner has heard of these sessions.
     pub fn touched(&mut self, touches: &[Touch], now: Now) {
-        if !matches!(self.role, Role::Leading(_)) {
+        if !matches!(self.role, Role::Leading(_)) || mutant::on("touches-unheard") {
             return;
         }
         let mut sessions = self.shared.sessions.lock();

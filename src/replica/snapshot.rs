@@ -7,7 +7,7 @@
 
 use super::shared::Shared;
 use crate::tree::SnapshotCursor;
-use crate::types::Zxid;
+use crate::types::{Zxid, mutant};
 
 /// A snapshot under way.
 #[derive(Debug)]
@@ -50,6 +50,9 @@ impl Shared {
         let mut store = self.store_mut();
         let mut sessions: Vec<(i64, i32)> = store.sessions.iter().map(|(id, t)| (*id, *t)).collect();
         sessions.sort_unstable();
+        if mutant::on("snapshot-without-sessions") {
+            sessions.clear();
+        }
         SnapshotTask { cursor: store.tree.begin_snapshot(), sessions }
     }
 

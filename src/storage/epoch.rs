@@ -13,7 +13,7 @@ use super::error::{Result, StorageError};
 use super::names::Dirs;
 use crate::disk::{Disk, DiskFile, Durable};
 use crate::limits::SMALL_FILE_BYTES;
-use crate::types::Zxid;
+use crate::types::{Zxid, mutant};
 use std::path::PathBuf;
 
 /// Both epochs of this server and where they are kept.
@@ -130,6 +130,17 @@ impl<D: Disk> Files<D> {
 
     fn write(&self, name: &str, epoch: u32) -> Result<Durable<u32>> {
         let path = self.path(name);
+        if mutant::on("epoch-unsynced") {
+            let text = epoch.to_string();
+            let again = self
+                .disk
+                .exists(&path)
+                .and_then(|there| if there { self.disk.remove(&path) } else { Ok(()) });
+            let made = again.and_then(|()| self.disk.create_new(&path));
+            let mut file = made.map_err(|e| StorageError::io("cannot write", &path, &e))?;
+            file.write_all_at(text.as_bytes(), 0).map_err(|e| StorageError::io("cannot write", &path, &e))?;
+            return Ok(Durable::new(epoch, &file.sync_waived()));
+        }
         let synced = self.disk.replace(&path, epoch.to_string().as_bytes());
         let synced = synced.map_err(|e| StorageError::io("cannot write", &path, &e))?;
         Ok(Durable::new(epoch, &synced))

@@ -14,7 +14,7 @@ use super::{Tree, TreeConfig, java_length};
 use crate::error::Culprit;
 use crate::limits::QUOTED_INPUT;
 use crate::txn::snapshot::SnapshotNode;
-use crate::types::{Acl, Id, Zxid, path};
+use crate::types::{Acl, Id, Zxid, mutant, path};
 use std::fmt;
 
 /// Why records are no tree.
@@ -96,6 +96,12 @@ impl TreeBuilder {
             path::split(node.path).ok_or_else(|| LoadError::NotAPath(node.path.to_owned()))?;
         let parent = self.parent(node.path, parent_path)?;
         let mut new = Node::new(&node.stat);
+        if mutant::on("pzxid-forgotten") {
+            new = Node::new(&crate::types::StatPersisted { pzxid: node.stat.czxid, ..node.stat });
+        }
+        if mutant::on("cversion-forgotten") {
+            new = Node::new(&crate::types::StatPersisted { cversion: 0, ..node.stat });
+        }
         new.acl = self.slot(node.acl);
         let new = self.tree.with_prefix(node.path, node.data, new);
         let id = self.tree.store.attach_unindexed(parent, name, node.data, new);

@@ -5,8 +5,8 @@
 //!
 //! # Invariants
 //!
-//! * Every name in [`ALL`] stands at one place of the production code, and every defect
-//!   there has its name here.
+//! * Every name in [`ALL`] stands in the production code, at its guard, and every defect there
+//!   has its name here.
 
 /// Every defect: its name, and what it breaks.
 pub const ALL: &[(&str, &str)] = &[
@@ -47,6 +47,28 @@ pub const ALL: &[(&str, &str)] = &[
     ("window-hole", "the window of committed transactions keeps a hole (ZOOKEEPER-4925)"),
     ("hole-logged", "a proposal that does not follow the last one is logged"),
     ("difference-served", "a replica whose digest differs goes on serving"),
+    ("vote-by-number", "votes are compared by the candidate's number alone (ZOOKEEPER-1514)"),
+    ("settled-unheard", "who looks does not hear members that have a role (ZOOKEEPER-1805)"),
+    ("settled-silent", "members that have a role do not answer who looks (ZOOKEEPER-1732)"),
+    ("epoch-told-unwritten", "a leader tells its epoch before it is written (ZOOKEEPER-1291)"),
+    ("leads-while-establishing", "a leader serves before a quorum has its history (ZOOKEEPER-790)"),
+    ("own-ack-early", "a leader counts itself before its log is synced (ZOOKEEPER-4785)"),
+    ("diff-starts-late", "a DIFF leaves its first transaction out (ZOOKEEPER-2846)"),
+    ("epoch-at-uptodate", "NEWLEADER is acknowledged without writing currentEpoch (ZOOKEEPER-1282)"),
+    ("memory-kept", "the tree is not taken to the log's end between two roles (ZOOKEEPER-2845)"),
+    ("log-runs-on", "a member looks before its log is settled (ZOOKEEPER-4712)"),
+    ("applied-at-proposal", "a follower applies a proposal before its commit (ZOOKEEPER-2247)"),
+    ("snapshot-in-memory", "a leader's snapshot is not written (ZOOKEEPER-3642)"),
+    ("epoch-unsynced", "an epoch file is replaced without a sync (ZOOKEEPER-2307)"),
+    ("segment-name-unsynced", "the name of a log segment is not synced (LazyFS 7)"),
+    ("torn-tail-refused", "a torn record at the end of the log refuses the start (ZOOKEEPER-2560)"),
+    ("emptied-disk-trusted", "an emptied disk votes (ZOOKEEPER-2325)"),
+    ("snapshot-without-sessions", "a snapshot has no sessions (ZOOKEEPER-3144)"),
+    ("snapshot-lacks-acl", "a snapshot lacks ACLs (ZOOKEEPER-4846)"),
+    ("pzxid-forgotten", "a snapshot is read without pzxid (ZOOKEEPER-3125)"),
+    ("cversion-forgotten", "a snapshot is read without cversion (ZOOKEEPER-1046)"),
+    ("set-watches-silent", "watches set again do not tell what changed meanwhile (ZOOKEEPER-706)"),
+    ("touches-unheard", "a leader does not hear of sessions at learners (ZOOKEEPER-1367)"),
 ];
 
 #[cfg(feature = "mutants")]

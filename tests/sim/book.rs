@@ -40,6 +40,8 @@ pub struct Page {
     pub delivered: i64,
     /// When its disk failed for good in this life.
     pub failed: Option<Time>,
+    /// Was it told so?
+    pub knows: bool,
     /// Was its disk emptied, and has it learned nothing since?
     pub wiped: bool,
 }
@@ -59,6 +61,7 @@ impl Page {
             up: false,
             delivered: 0,
             failed: None,
+            knows: false,
             wiped: false,
         }
     }

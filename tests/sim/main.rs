@@ -21,5 +21,7 @@ mod net;
 mod outcome;
 mod plan;
 mod runs;
+#[cfg(feature = "mutants")]
+mod scenarios;
 mod standalone;
 mod world;

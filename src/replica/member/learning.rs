@@ -11,7 +11,7 @@ use super::{Member, MemberInput, MemberOutput, Phase};
 use crate::limits::{DIAL_FIRST_MS, DIAL_TRIES};
 use crate::peer::PeerState;
 use crate::replica::{DiskOp, ToLeader};
-use crate::types::{Instant, LinkId, Now, ServerId};
+use crate::types::{Instant, LinkId, Now, ServerId, mutant};
 use crate::zab::Vote;
 use crate::zab::learner::{Learner, LearnerConfig, LearnerInput, LearnerOutput};
 use std::time::Duration;
@@ -197,6 +197,11 @@ impl Member {
             LearnerOutput::PersistAccepted(epoch) => self.outbox.disk(DiskOp::Accepted(epoch)),
             LearnerOutput::PersistCurrent(epoch) => self.outbox.disk(DiskOp::Current(epoch)),
             LearnerOutput::Append(proposal) => match self.node.proposed(&proposal, now) {
+                Ok(()) if mutant::on("applied-at-proposal") => {
+                    let zxid = proposal.zxid;
+                    self.outbox.disk(DiskOp::Append(proposal));
+                    self.node.handle_committed(zxid, now);
+                }
                 Ok(()) => self.outbox.disk(DiskOp::Append(proposal)),
                 Err(why) => self.end_role(why, now),
             },

@@ -11,7 +11,7 @@ use super::{Member, MemberOutput, Phase};
 use crate::disk::Durable;
 use crate::peer::PeerState;
 use crate::replica::DiskOp;
-use crate::types::{Now, Zxid};
+use crate::types::{Now, Zxid, mutant};
 use crate::zab::election::ElectionOutput;
 use crate::zab::{Promises, Vote};
 use std::time::Duration;
@@ -50,6 +50,9 @@ impl Member {
         }
         self.outbox.disk(DiskOp::Settle);
         self.tell_role(None, *self.promises.current.get(), false, why);
+        if mutant::on("log-runs-on") {
+            self.settled(self.promises.last, now);
+        }
     }
 
     /// The disk has answered everything: take the tree to the end of the log.
@@ -61,6 +64,11 @@ impl Member {
         // An empty database stays untrusted until a leader has filled it.
         if self.promises.last.get().0 >= 0 || end > Zxid::ZERO {
             self.promises.last = last;
+        }
+        if mutant::on("memory-kept") {
+            self.window = crate::zab::Window::new(self.config.window, self.window.end(), Vec::new());
+            self.tail.clear();
+            return self.look("the log is settled", now);
         }
         self.node.fast_forward(&last);
         self.relearn |= self.node.divergence().is_some();

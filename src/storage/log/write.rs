@@ -18,7 +18,7 @@ use crate::storage::error::{Result, StorageError};
 use crate::storage::mark::{MarkSet, Marks, SegmentMark};
 use crate::storage::names::{Dirs, log_name};
 use crate::storage::space::Space;
-use crate::types::Zxid;
+use crate::types::{Zxid, mutant};
 use simd_adler32::Adler32;
 use std::path::PathBuf;
 
@@ -263,7 +263,10 @@ impl<D: Disk> LogWriter<D> {
         if self.rules.force_sync {
             let _contents = live.file.sync().map_err(|e| io("cannot sync", e).final_even_if_full())?;
             let dir = self.dirs.log();
-            let _name = self.disk.sync_dir(&dir).map_err(|e| StorageError::io("cannot sync", &dir, &e))?;
+            if !mutant::on("segment-name-unsynced") {
+                let _name =
+                    self.disk.sync_dir(&dir).map_err(|e| StorageError::io("cannot sync", &dir, &e))?;
+            }
             self.marks.change(|s| s.put(mark));
         } else {
             self.marks.change(|s| s.put(SegmentMark { size: 0, ..mark }));

@@ -17,7 +17,7 @@ use crate::storage::log::tail::look_behind;
 use crate::storage::mark::{Judgement, MarkSet, Reading, SegmentMark};
 use crate::storage::names::{Dirs, LogFile, logs_after};
 use crate::txn;
-use crate::types::Zxid;
+use crate::types::{Zxid, mutant};
 use std::path::PathBuf;
 
 /// One segment as it was read.
@@ -229,6 +229,9 @@ impl<L: super::Loader> Pass<'_, L> {
             ));
         }
         let torn = end.flaw.is_some() || behind.dirty;
+        if torn && mutant::on("torn-tail-refused") {
+            return Err(StorageError::damage(reader.path(), from, self.last.next(), "a bad record"));
+        }
         if torn {
             let text =
                 format!("{}: an interrupted write behind offset {from} was cut off", reader.path().display());

@@ -9,7 +9,7 @@
 
 use super::Vote;
 use crate::peer::{Notification, PeerState};
-use crate::types::{ServerId, Zxid};
+use crate::types::{ServerId, Zxid, mutant};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whom a vote names, and its claim to lead.
@@ -27,6 +27,9 @@ impl Candidate {
 
     /// The greater claim: epoch, then zxid, then number.
     pub fn beats(&self, other: &Candidate) -> bool {
+        if mutant::on("vote-by-number") {
+            return self.leader > other.leader;
+        }
         (self.epoch, self.zxid, self.leader) > (other.epoch, other.zxid, other.leader)
     }
 

@@ -15,7 +15,7 @@ use super::{Election, ElectionOutput, State};
 use crate::config::quorum::Ensemble;
 use crate::limits::ELECTION_STRANGERS;
 use crate::peer::{Notification, PeerState};
-use crate::types::{Instant, ServerId};
+use crate::types::{Instant, ServerId, mutant};
 use crate::zab::Vote;
 
 impl Election {
@@ -37,7 +37,7 @@ impl Election {
             }
             State::Settled { state, vote } => {
                 let (state, vote) = (*state, *vote);
-                if theirs_looks {
+                if theirs_looks && !mutant::on("settled-silent") {
                     self.tell(from, state, vote);
                 }
             }

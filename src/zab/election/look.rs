@@ -10,7 +10,7 @@
 use super::ballot::{Ballot, Candidate, Heard};
 use super::{Election, ElectionOutput, State};
 use crate::peer::{Notification, PeerState};
-use crate::types::{Instant, ServerId, Zxid};
+use crate::types::{Instant, ServerId, Zxid, mutant};
 use crate::zab::Promises;
 use std::time::Duration;
 
@@ -107,6 +107,9 @@ impl Election {
     /// there is nothing to elect.
     fn count_settled(&mut self, from: ServerId, note: &Notification) {
         let State::Looking(round) = &mut self.state else { return };
+        if mutant::on("settled-unheard") {
+            return;
+        }
         let heard = Heard::of(note);
         round.settled.put(from, heard);
         if note.election_epoch == self.clock {

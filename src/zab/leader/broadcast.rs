@@ -142,7 +142,8 @@ impl Leader {
     fn agreed(&self, quorums: &Quorums) -> Option<Zxid> {
         let learners = self.peers.iter().filter(|(_, p)| p.stage >= At::Synced && !p.observer);
         let mut marks: Vec<(Zxid, ServerId)> = learners.map(|(_, p)| (p.acked, p.server)).collect();
-        marks.push((*self.own_end().get(), self.config.me));
+        let own = if mutant::on("own-ack-early") { self.proposed } else { *self.own_end().get() };
+        marks.push((own, self.config.me));
         marks.sort_unstable_by(|a, b| b.cmp(a));
         let mut have = BTreeSet::new();
         if mutant::on("commit-without-quorum") {

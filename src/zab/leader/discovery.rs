@@ -77,6 +77,9 @@ impl Leader {
             self.stage = Stage::Accepting;
             self.stage_ends = now + self.config.tick * self.config.init_limit;
             self.out.push_back(LeaderOutput::PersistAccepted(self.epoch));
+            if mutant::on("epoch-told-unwritten") {
+                self.own_accepted(self.promises.accepted.map(|_| self.epoch), now);
+            }
         }
     }
 

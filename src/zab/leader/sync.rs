@@ -53,6 +53,12 @@ impl Leader {
         if let Err(why) = self.throttle(link, snapshot) {
             return self.hang_up(link, why);
         }
+        if mutant::on("diff-starts-late")
+            && let Choice::Diff { after } = choice
+            && let Some(first) = self.window.after(after).next()
+        {
+            choice = Choice::Diff { after: first.zxid };
+        }
         let committed = self.window.end();
         match choice {
             Choice::Snapshot | Choice::Look => {
@@ -149,7 +155,8 @@ impl Leader {
         if *self.promises.current.get() == self.epoch {
             have.insert(self.config.me);
         }
-        let enough = have.contains(&self.config.me) && self.quorums.holds(&have);
+        let enough = have.contains(&self.config.me)
+            && (self.quorums.holds(&have) || mutant::on("leads-while-establishing"));
         if !enough {
             return;
         }

@@ -85,10 +85,16 @@ impl Learner {
             return Ok(());
         }
         let next = self.uncommitted.front().map_or(Zxid::ZERO, |p| p.zxid);
-        if next != zxid {
+        if mutant::on("hole-logged") && next < zxid {
+            while self.uncommitted.front().is_some_and(|p| p.zxid < zxid) {
+                self.uncommitted.pop_front();
+            }
+        } else if next != zxid {
             return Err(format!("{zxid} is to be committed, but {next} is next"));
         }
-        if let Some(proposal) = self.uncommitted.pop_front() {
+        if let Some(proposal) = self.uncommitted.pop_front()
+            && !(mutant::on("window-hole") && self.stage != Stage::Serving)
+        {
             self.window.push(proposal);
         }
         Ok(())

@@ -98,6 +98,11 @@ impl Learner {
         let committed = self.window.end();
         self.to_ack.retain(|zxid| *zxid > committed);
         self.stage = Stage::Adopting { end: self.last };
+        if mutant::on("epoch-at-uptodate") {
+            self.stage = Stage::Waiting;
+            self.send(Packet::bare(PacketKind::Ack, Zxid::new(self.epoch, 0)));
+            return Ok(());
+        }
         self.out.push_back(LearnerOutput::PersistCurrent(self.epoch));
         if mutant::on("newleader-acked-early") {
             self.stage = Stage::Waiting;

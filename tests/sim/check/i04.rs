@@ -31,6 +31,10 @@ impl Check for PersistFirst {
                         whole_history(page, *who, packet.zxid.epoch())
                     }
                     PacketKind::Ack => durable(page, *who, packet.zxid, "acknowledges"),
+                    PacketKind::LeaderInfo if page.accepted < packet.zxid.epoch() => {
+                        let (epoch, accepted) = (packet.zxid.epoch(), page.accepted);
+                        return Err(format!("{} tells epoch {epoch}, durable is {accepted}", id(*who)));
+                    }
                     PacketKind::AckEpoch => durable(page, *who, packet.zxid, "reports to the leader"),
                     // Before it is established a leader repeats its own history: not a promise yet.
                     PacketKind::Commit | PacketKind::Inform

@@ -14,7 +14,7 @@ impl Check for DiskFaults {
 
     fn see(&mut self, view: &View<'_>, seen: &Seen<'_>) -> Result<(), String> {
         match seen {
-            Seen::Sent { who, packet, .. } if view.book.pages[*who].failed.is_some() => match packet.kind {
+            Seen::Sent { who, packet, .. } if view.book.pages[*who].knows => match packet.kind {
                 PacketKind::Ack | PacketKind::AckEpoch => {
                     let (kind, zxid) = (packet.kind, packet.zxid);
                     Err(format!("{} sends {kind:?} {zxid} after its disk failed", id(*who)))

@@ -101,6 +101,10 @@ impl World {
         if self.dies_with_its_disk(who) {
             return;
         }
+        let machine = &self.machines[who];
+        if machine.fails_at.is_some_and(|at| machine.disk.ops() >= at) {
+            self.book.pages[who].failed.get_or_insert(self.heap.now());
+        }
         for d in &done {
             self.book_disk(who, d);
         }
@@ -163,7 +167,8 @@ impl World {
             let reloaded = matches!(done, DiskDone::Reloaded { .. });
             if let DiskDone::Failed(why) = &done {
                 self.say(|| format!("{}: disk failed: {why}", id(who)));
-                self.book.pages[who].failed = Some(self.heap.now());
+                self.book.pages[who].failed.get_or_insert(self.heap.now());
+                self.book.pages[who].knows = true;
             }
             let due = matches!(done, DiskDone::Logged { snapshot_due: true, .. });
             self.tell(who, MemberInput::Disk(done));

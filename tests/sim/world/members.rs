@@ -156,6 +156,7 @@ impl World {
         let page = &mut self.book.pages[who];
         (page.accepted, page.current) = (*promises.accepted.get(), *promises.current.get());
         (page.up, page.failed, page.role, page.serving) = (true, None, Role::Looking, false);
+        page.knows = false;
         page.epoch = page.current;
         let config = self.member_config(who);
         let policy = SnapshotPolicy::new(&self.settings.storage, self.machines[who].rng.below(u64::MAX));
