@@ -48,6 +48,9 @@ mixed:      ## ensembles of Java's servers and ours, 3.5 to 3.9, all cells; fail
 	@packaging/setup.sh all
 	OXKEEPER_MIXED=full $(CARGO) test --locked --test mixed -- --nocapture --test-threads=1 $(ARGS)
 
+sim-long:   ## 20,000 seeds of the ensemble simulator (ARGS="OXKEEPER_SIM_FROM=5000" for others), every checker on
+	env $(ARGS) OXKEEPER_SIM_SEEDS=$${OXKEEPER_SIM_SEEDS:-20000} $(CARGO) test --locked --test sim no_seed -- --nocapture
+
 bench:      ## Java ZooKeeper beside Oxkeeper, the table of speed and memory
 	@packaging/setup.sh all
 	$(CARGO) build --release --locked
