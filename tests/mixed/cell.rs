@@ -11,6 +11,9 @@ use crate::harness::load::{By, Shape};
 use crate::harness::{Group, Plan};
 use crate::support::Kind;
 
+/// Writes of each load, one after the other, between two kills.
+const STEPS: usize = 20;
+
 /// What a cell showed.
 pub struct Shown {
     /// Writes acknowledged.
@@ -41,6 +44,7 @@ pub fn run(plan: &Plan, leader: Kind, kills: usize) -> Result<Shown, String> {
     }
     let (mut killed, mut moments) = (Vec::new(), Vec::new());
     for _ in 0..kills {
+        under_way(&mut group, &loads)?;
         let id = group.leader(SETTLE)?;
         killed.push(group.member(id).kind);
         moments.push(now());
@@ -64,6 +68,13 @@ pub fn run(plan: &Plan, leader: Kind, kills: usize) -> Result<Shown, String> {
     }
     let gaps = moments.iter().filter_map(|at| history.gap_after(*at)).collect();
     Ok(Shown { acknowledged: history.acknowledged(), killed, gaps })
+}
+
+/// Waits until all members serve and each load got some writes acknowledged, one after the other: the next kill meets
+/// an ensemble that is complete.
+fn under_way(group: &mut Group, loads: &[crate::harness::load::Load]) -> Result<(), String> {
+    group.wait_all()?;
+    (0..STEPS).try_for_each(|_| progress(loads))
 }
 
 /// Waits until every load got a write acknowledged that it asked from now on.

@@ -48,7 +48,7 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Shape {
-        Shape { clients: 3, pause: Duration::from_millis(3), session: Duration::from_secs(20) }
+        Shape { clients: 3, pause: Duration::from_millis(3), session: Duration::from_secs(60) }
     }
 }
 
