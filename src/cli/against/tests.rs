@@ -12,6 +12,7 @@ fn settings(my_id: Option<u64>, members: &[&str]) -> Settings {
         settings.quorum.ensemble.members.insert(id, parse_member(member).unwrap());
     }
     (settings.quorum.init_limit, settings.quorum.sync_limit) = (10, 5);
+    settings.session.tick_time = 2000;
     settings
 }
 
@@ -88,7 +89,7 @@ fn each_difference_is_told_and_forbids_to_go_on() {
         (&good, &three(), &node(&MEMBERS[..2]), "server.3=c:2888:3888:participant is not a member there"),
         (&good, &three(), &node(&MEMBERS[..2]), "myid is 3, which is no member there"),
         (&settings(Some(1), &MEMBERS[..2]), &three(), &node(&MEMBERS), "is missing here"),
-        (&other, &three(), &node(&MEMBERS), "syncLimit is 7 here and 5 there at a:2181"),
+        (&other, &three(), &node(&MEMBERS), "syncLimit is 7 here and 5 at a:2181"),
         (&good, &lost, &node(&MEMBERS), "a:2181 does not answer"),
         (&good, &lagging, &node(&MEMBERS), "1 of 2 voting members"),
         (&good, &two, &node(&MEMBERS), "several servers lead: a:2181, b:2181"),
