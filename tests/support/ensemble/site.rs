@@ -82,6 +82,9 @@ impl Site {
         for host in hosts {
             site.issue_keytab(&host)?;
             site.issue_certificate(&host);
+            if site.has_jaas() {
+                site.dir.write(&format!("{host}.jaas"), &site.jaas(&host));
+            }
         }
         Ok(site)
     }
@@ -184,8 +187,8 @@ impl Site {
     pub fn flags(&self, host: &str) -> Vec<String> {
         // DIGEST-MD5 is off in 3.9 unless told otherwise.
         let mut flags = vec!["-Dzookeeper.fips-mode=false".to_owned()];
-        if self.security.sasl != Sasl::None || self.security.clients {
-            let jaas = self.dir.write(&format!("{host}.jaas"), &self.jaas(host));
+        if self.has_jaas() {
+            let jaas = self.dir.path().join(format!("{host}.jaas"));
             flags.push(format!("-Djava.security.auth.login.config={}", jaas.display()));
         }
         if let Some(realm) = &self.realm {
@@ -197,6 +200,11 @@ impl Site {
     /// Environment of a server or client that is no Java program.
     pub fn env(&self) -> Vec<(String, String)> {
         self.realm.as_ref().map(Realm::env).unwrap_or_default()
+    }
+
+    /// Do servers log in by a JAAS file? It is written once: members of one host share it.
+    fn has_jaas(&self) -> bool {
+        self.security.sasl != Sasl::None || self.security.clients
     }
 
     fn jaas(&self, host: &str) -> String {
