@@ -74,11 +74,14 @@ impl State {
             && let Some(node) = decode_node(&mut r).map_err(|e| e.to_string())?
         {
             let acl = acls.get(&node.acl).cloned().unwrap_or_else(|| node.acl.to_string());
-            let (czxid, mzxid, version) = (node.stat.czxid, node.stat.mzxid, node.stat.version);
+            let (czxid, mzxid, mut version) = (node.stat.czxid, node.stat.mzxid, node.stat.version);
             // Every server writes this node for itself, at the time of its start and without a
             // transaction: its directory has it from the first snapshot after that on.
             let own = node.path == "/zookeeper/config" && mzxid == 0;
             let data = node.data.filter(|_| !own).map(|d| String::from_utf8_lossy(d).into_owned());
+            if own {
+                version = 0;
+            }
             let rest = if own { acl } else { format!("{:?} {acl}", node.stat) };
             let owner = node.stat.ephemeral_owner;
             nodes.insert(node.path.to_owned(), Node { data, rest, czxid, mzxid, version, owner });
