@@ -9,9 +9,11 @@ mod peer;
 pub use peer::*;
 mod election;
 mod member;
+mod threads;
 
 pub use election::*;
 pub use member::*;
+pub use threads::*;
 
 /// Default of `jute.maxbuffer`: the largest client frame body and the largest reply
 /// that our own client accepts, bytes. Past it the connection is closed.
@@ -233,6 +235,10 @@ pub const SHELL_HISTORY_LINES: usize = 1000;
 /// for the tear to be an interrupted group commit; farther behind it is damage.
 pub const LOG_BATCH_BYTES: usize = 2 << 20;
 
+/// Records behind which recovery still knows one that was written again, 16 bytes each. ZooKeeper's
+/// followers log again what they are sent again: at most what a leader keeps in memory and in flight.
+pub const LOG_REPEATS: usize = 65_536;
+
 /// A log record is longer than the header of its transaction; shorter ones are damage.
 pub const LOG_ENTRY_MIN_BYTES: usize = 32;
 
@@ -338,50 +344,6 @@ pub const TLS_SESSIONS: usize = 8192;
 
 /// How often key stores, trust stores and revocation lists are looked at for a change, ms.
 pub const TLS_RELOAD_MS: u64 = 1000;
-
-// Threads of the server.
-
-/// Longest sleep of the core thread, ms: it looks at sessions and expiries at least so often.
-pub const CORE_TICK_MS: u64 = 1000;
-
-/// Most transactions that the core writes by itself when the log is at rest: a lone
-/// writer is served without two thread switches, a crowd is written beside admission.
-pub const INLINE_APPENDS: usize = 4;
-
-/// Most connections whose answers the core thread sends by itself after a batch: few synchronous
-/// writers are spared a thread switch each, a crowd is written to by the threads of the runtime.
-pub const SENT_BY_CORE: usize = 4;
-
-/// After so long without work the log's durable marks are made exact and its room is
-/// looked at, ms.
-pub const LOG_IDLE_MS: u64 = 1000;
-
-/// Bytes of znodes that a snapshot encodes while it holds the tree for reading: bounds
-/// how long an apply waits for it (a fraction of a millisecond).
-pub const SNAPSHOT_STEP: usize = 128 << 10;
-
-/// Bytes a second that a snapshot writes at most: leaves the disk to the log.
-pub const SNAPSHOT_BYTES_PER_SECOND: u64 = 64 << 20;
-
-/// How long one step of a snapshot waits for a sync of the log, ms; then it goes on
-/// anyway, so that a busy log cannot starve it.
-pub const SNAPSHOT_YIELD_MS: u64 = 20;
-
-/// Threads that answer four-letter words; further words wait.
-pub const BLOCKING_THREADS: usize = 8;
-
-/// At SIGTERM: how long a leader tries to hand its leadership over, ms. It takes two round trips
-/// and a sync where all is well.
-pub const HAND_OVER_MS: u64 = 1500;
-
-/// At SIGTERM: how long requests under way may take to end, ms.
-pub const FINISH_MS: u64 = 4000;
-
-/// Then: how long connections may take to send their last replies, ms.
-pub const FLUSH_MS: u64 = 1500;
-
-/// The process has ended this long after SIGTERM whatever hangs, ms.
-pub const LAST_RESORT_MS: u64 = 9000;
 
 // Logins.
 

@@ -23,7 +23,6 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::budget::LargeBudget;
@@ -31,23 +30,10 @@ use super::direct::{Direct, Line, PlainStream};
 use super::frame::{Front, Leftover, front};
 use super::registry::Admission;
 use super::scratch::{SCRATCH, Scratch};
-use super::service::{CloseReason, FirstBytes, Flow, NetEvent, Service, Verdict, WordAnswer};
+use super::service::{CloseReason, FirstBytes, Flow, NetEvent, Service, Verdict};
+use super::stage::{First, Stage};
 use crate::limits::{OUTGOING_HARD, OUTGOING_HIGH_WATER, READS_PER_POLL};
 use crate::types::Now;
-
-/// Where a connection stands in its life.
-enum Stage {
-    /// Nothing was read: a four-letter word or the length of the connect request.
-    First,
-    /// The connect request is still to come or is arriving.
-    Connect,
-    /// Requests.
-    Open,
-    /// A four-letter word is being answered on another thread.
-    Word(JoinHandle<WordAnswer>),
-    /// It is answered; the right to answer is held until the answer has left.
-    Answered(#[allow(dead_code)] Option<Box<dyn Send>>),
-}
 
 /// What a connection is told when it starts.
 #[derive(Debug, Clone)]
@@ -419,13 +405,6 @@ where
             }
         }
     }
-}
-
-/// What the start of a stream turned out to be.
-enum First {
-    Partial,
-    Length,
-    Word,
 }
 
 impl<S, V> Future for Connection<S, V>

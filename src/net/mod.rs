@@ -32,6 +32,7 @@ pub mod registry;
 mod scratch;
 pub mod secure;
 pub mod service;
+mod stage;
 pub mod throttle;
 pub mod waker;
 

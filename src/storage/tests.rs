@@ -1,5 +1,7 @@
 //! Storage as a whole, on a disk in memory.
 
+mod repeats;
+
 use super::log::read::tests::entry;
 use super::*;
 use crate::disk::mem::{Fault, MemDisk};

@@ -104,7 +104,7 @@ fn find_cut<D: Disk>(disk: &D, logs: &[LogFile], to: Zxid) -> Result<Option<Cut>
             if entry.zxid > to {
                 break;
             }
-            mark.last = entry.zxid;
+            mark.last = mark.last.max(entry.zxid);
             mark.size = reader.position();
             mark.sum = reader.sum();
             mark.first = reader.first_checksum().unwrap_or(0);

@@ -69,7 +69,9 @@ pub fn verify_log<D: Disk>(disk: &D, path: &Path, progress: &mut dyn FnMut(u64))
         finding: Finding::Whole,
     };
     while let Some(entry) = reader.next_entry()? {
-        let gap = report.last.is_some_and(|l| !follows(l, entry.zxid) && l != entry.zxid);
+        // ZooKeeper's followers may log again what they had logged: none of that is missing.
+        let again = report.first <= Some(entry.zxid) && Some(entry.zxid) <= report.last;
+        let gap = report.last.is_some_and(|l| !follows(l, entry.zxid) && !again);
         if gap {
             let what = format!("transactions are missing behind {}", report.last.unwrap_or(Zxid::ZERO));
             report.finding =
@@ -82,7 +84,7 @@ pub fn verify_log<D: Disk>(disk: &D, path: &Path, progress: &mut dyn FnMut(u64))
             return Ok(report);
         }
         report.first.get_or_insert(entry.zxid);
-        report.last = Some(entry.zxid);
+        report.last = report.last.max(Some(entry.zxid));
         report.transactions += 1;
         report.used = entry.offset + (entry.bytes.len() + super::log::format::FRAME) as u64;
         if report.transactions.is_multiple_of(1024) {

@@ -22,6 +22,8 @@ pub struct LogIter<D: Disk> {
     at: Zxid,
     /// The last one passed over on the way to `at`.
     passed: Option<Zxid>,
+    /// Something was yielded.
+    begun: bool,
     until: Zxid,
 }
 
@@ -31,7 +33,7 @@ impl<D: Disk> LogIter<D> {
         let logs = names::logs(disk, &dirs.log())?;
         let mut todo = names::logs_after(&logs, after).to_vec();
         todo.reverse();
-        Ok(LogIter { disk: disk.clone(), todo, reader: None, at: after, passed: None, until })
+        Ok(LogIter { disk: disk.clone(), todo, reader: None, at: after, passed: None, begun: false, until })
     }
 
     /// The next transaction: its zxid and its entry.
@@ -48,7 +50,10 @@ impl<D: Disk> LogIter<D> {
             };
             let zxid = entry.zxid;
             if zxid <= self.at {
-                self.passed = Some(zxid);
+                // Records that ZooKeeper wrote again do not count once the first one was found.
+                if !self.begun {
+                    self.passed = Some(zxid);
+                }
                 continue;
             }
             // Behind records that were passed over, the one asked for must have been among them.
@@ -58,7 +63,7 @@ impl<D: Disk> LogIter<D> {
             }
             let bytes = entry.bytes.to_vec();
             self.at = zxid;
-            self.passed = None;
+            (self.passed, self.begun) = (None, true);
             return Ok(Some((zxid, bytes)));
         }
         if self.at < self.until { Err(self.not_here()) } else { Ok(None) }

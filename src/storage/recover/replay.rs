@@ -9,6 +9,7 @@
 
 use super::marked_cure;
 use crate::disk::Disk;
+use crate::limits::LOG_REPEATS;
 use crate::storage::error::{Notice, Result, StorageError};
 use crate::storage::log::follows;
 use crate::storage::log::format::{HEADER, entry_kind};
@@ -18,6 +19,7 @@ use crate::storage::mark::{Judgement, MarkSet, Reading, SegmentMark};
 use crate::storage::names::{Dirs, LogFile, logs_after};
 use crate::txn;
 use crate::types::{Zxid, mutant};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 /// One segment as it was read.
@@ -55,8 +57,8 @@ struct Pass<'a, L> {
     loader: &'a mut L,
     notices: &'a mut Vec<Notice>,
     last: Zxid,
-    /// Checksum of the last record, to know one that was written twice.
-    last_sum: Option<u32>,
+    /// Zxids and checksums of the last records, ascending, to know those that were written again.
+    known: VecDeque<(Zxid, u32)>,
     delivered: u64,
 }
 
@@ -81,7 +83,7 @@ pub(super) fn replay<D: Disk, L: super::Loader>(
         loader,
         notices,
         last: base,
-        last_sum: None,
+        known: VecDeque::new(),
         delivered: 0,
     };
     let mut segments = Vec::new();
@@ -109,11 +111,12 @@ impl<L: super::Loader> Pass<'_, L> {
         let mut reader = SegmentReader::open(disk, &log.path)?;
         let mark = self.marks.and_then(|m| m.of(log.first)).copied();
         let mut sum_at_mark = mark.filter(|m| m.size == HEADER as u64).map(|_| reader.sum());
-        let mut last = None;
+        let (mut before, mut last) = (None, None);
         while let Some(entry) = reader.next_entry()? {
             let zxid = entry.zxid;
-            self.record(&log.path, &entry, last)?;
-            last = Some(zxid);
+            self.record(&log.path, &entry, before)?;
+            before = Some(zxid);
+            last = last.max(before);
             if mark.is_some_and(|m| m.size == reader.position()) {
                 sum_at_mark = Some(reader.sum());
             }
@@ -154,21 +157,27 @@ impl<L: super::Loader> Pass<'_, L> {
     /// Checks the place of a record and hands it on if it lies behind the snapshot.
     fn record(&mut self, path: &std::path::Path, entry: &Entry<'_>, before: Option<Zxid>) -> Result<()> {
         let zxid = entry.zxid;
+        let newest = self.known.back().map(|(newest, _)| *newest);
         let in_place = match before {
-            Some(b) => follows(b, zxid),
+            Some(b) => follows(b, zxid) || newest.is_some_and(|n| follows(n, zxid)),
             // The first of a file: behind what is known, or before the snapshot.
             None => zxid <= self.base || follows(self.last, zxid),
         };
-        if !in_place {
-            if before == Some(zxid) && self.repeated(entry) {
+        if newest.is_some_and(|n| zxid <= n) && self.written_again(entry, before) {
+            if !in_place {
                 self.notices.push(Notice(format!("{}: transaction {zxid} stands twice", path.display())));
-                return Ok(());
             }
+            return Ok(());
+        }
+        if !in_place || newest.is_some_and(|n| zxid <= n) {
             let (known, what) = (before.unwrap_or(self.last), "transactions are missing or out of order");
             let what = format!("{what}: {zxid} stands behind {known}");
             return Err(StorageError::damage(path, entry.offset, Some(zxid), what));
         }
-        self.last_sum = Some(entry.checksum);
+        if self.known.len() == LOG_REPEATS {
+            self.known.pop_front();
+        }
+        self.known.push_back((zxid, entry.checksum));
         if zxid <= self.base {
             return Ok(());
         }
@@ -180,10 +189,13 @@ impl<L: super::Loader> Pass<'_, L> {
         Ok(())
     }
 
-    /// ZooKeeper may log a failed request under the zxid of the request before it.
-    fn repeated(&self, entry: &Entry<'_>) -> bool {
-        let failed = entry_kind(entry.bytes) == Some(txn::kind::ERROR);
-        failed || self.last_sum == Some(entry.checksum)
+    /// A follower of ZooKeeper's logs again what it is sent again when it joins a leader for the second
+    /// time: the same bytes. And ZooKeeper may log a failed request under the zxid of the request before it.
+    fn written_again(&self, entry: &Entry<'_>, before: Option<Zxid>) -> bool {
+        let failed = entry_kind(entry.bytes) == Some(txn::kind::ERROR) && before == Some(entry.zxid);
+        let place = self.known.binary_search_by_key(&entry.zxid, |(zxid, _)| *zxid);
+        let first = place.ok().and_then(|i| self.known.get(i));
+        failed || first.is_some_and(|(_, checksum)| *checksum == entry.checksum)
     }
 
     fn judge_mark(&mut self, log: &LogFile, mark: Option<SegmentMark>, reading: &Reading) -> Result<bool> {
