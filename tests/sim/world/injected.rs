@@ -6,7 +6,7 @@
 //! * What a fault changed its end changes back; [`World::heal`] ends them all.
 
 use super::{Event, World};
-use crate::book::id;
+use crate::book::{id, voters};
 use crate::clients::Phase;
 use crate::faults::What;
 use crate::heap::{MS, Time};
@@ -120,10 +120,13 @@ impl World {
         }
     }
 
+    /// One that stands still already is left alone: what waits for it keeps its order.
     fn pause(&mut self, who: Who, lasts: Time) {
-        let until = self.heap.now() + lasts;
-        self.machines[who].paused = until.max(self.machines[who].paused);
-        self.say(|| format!("{} stands still", id(who)));
+        let now = self.heap.now();
+        if self.machines[who].paused <= now {
+            self.machines[who].paused = now + lasts;
+            self.say(|| format!("{} stands still", id(who)));
+        }
     }
 
     /// The operator starts a server whose disk failed again, on the same data, with a disk that works.
@@ -140,7 +143,9 @@ impl World {
         let Some(last) = self.history.log.last() else { return };
         let mut holders = self.book.holders(last.zxid, last.chain);
         holders.remove(&who);
-        if !self.book.is_quorum(&holders) || self.book.pages.iter().any(|p| p.wiped) {
+        let newest = self.book.ensembles.first().map(voters).unwrap_or_default();
+        let enough = newest.intersection(&holders).count() * 2 > newest.len();
+        if !enough || self.book.pages.iter().any(|p| p.wiped) {
             return;
         }
         self.die(who, true);

@@ -312,6 +312,8 @@ impl World {
             let RoleChange { role, leader, epoch, serving, why } = change;
             format!("{} is {role:?} of {leader:?} in epoch {epoch}, serving {serving}: {why}", id(who))
         });
+        // What it applied before its role ended it served.
+        self.deliver(who);
         self.see(&Seen::Role { who, change });
         let page = &mut self.book.pages[who];
         (page.role, page.epoch) = (change.role, change.epoch);
