@@ -18,7 +18,7 @@ fn logged(files: &[&[i64]]) -> MemDisk {
 
 fn written(files: &[&[i64]], entries: &[Vec<Vec<u8>>]) -> MemDisk {
     let disk = MemDisk::new();
-    disk.create_dir_all(&dirs().log()).unwrap();
+    drop(open(&disk).unwrap()); // the first start, which leaves a snapshot of nothing
     for (zxids, entries) in files.iter().zip(entries) {
         let mut bytes = header().to_vec();
         for entry in entries {
