@@ -151,7 +151,7 @@ impl Report {
         let (errors, warnings) = (of(Severity::Error).count(), of(Severity::Warning).count());
         let verdict = match (errors, self.starts) {
             (0, true) => "a server starts from this",
-            (0, false) => "correct, but not served yet",
+            (0, false) => "correct, but a server does not start from this",
             _ => "no server starts from this",
         };
         writeln!(out, "{verdict} (errors: {errors}, warnings: {warnings})")?;

@@ -71,6 +71,9 @@ impl Transcript {
             return;
         }
         // Both are printed by the thread of callbacks, whenever it comes to it.
+        if line.contains(" state:Closed ") {
+            return; // the client's own, printed or not as its threads end first or last
+        }
         if line.starts_with("WatchedEvent ") || line.starts_with("Sync returned ") {
             self.events.push(line.to_owned());
         } else {

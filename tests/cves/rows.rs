@@ -15,8 +15,6 @@ pub struct Row {
     pub later: &'static str,
 }
 
-const ENSEMBLE: &str = "Only a standalone server runs today: no port for servers is open; the ports themselves come with \
-                        the ensemble.";
 const ADMIN: &str = "There is no HTTP admin server yet.";
 
 const fn row(name: &'static str, does: &'static str, tests: &'static [&'static str]) -> Row {
@@ -56,15 +54,15 @@ pub const ROWS: &[Row] = &[
             "src/admin/golden/mod.rs:expensive_words_are_refused_when_asked_too_often_and_cheap_ones_never",
         ],
     ),
-    later(
+    row(
         "CVE-2018-8012",
         "A server that wants to join proves who it is before anything else that it says is read; a failed attempt is closed.",
         &[
             "src/kerberos/quorum/tests.rs:who_does_not_try_comes_in_only_where_it_may",
             "src/kerberos/quorum/tests.rs:a_failed_attempt_is_closed_even_where_none_is_required",
             "tests/cves/served.rs:no_port_is_open_but_the_clients",
+            "tests/intruders/main.rs:ten_intruders_are_refused_at_both_ports_and_members_come_in_beside_them",
         ],
-        ENSEMBLE,
     ),
     row(
         "CVE-2019-0201",
@@ -72,24 +70,24 @@ pub const ROWS: &[Row] = &[
         &[
             "tests/acl/main.rs:a_million_decisions_equal_the_models",
             "tests/acl/live.rs:java_decides_as_the_model_does",
-            "src/replica/tests.rs:acl_masking_and_any_of",
+            "src/replica/tests/writes.rs:acl_masking_and_any_of",
         ],
     ),
-    later(
+    row(
         "CVE-2023-44981",
         "Another server is known by its whole principal: service, host and realm.",
         &[
             "src/kerberos/quorum/members.rs:the_whole_principal_counts",
             "src/kerberos/quorum/members.rs:a_list_is_exact",
+            "tests/intruders/main.rs:ten_intruders_are_refused_at_both_ports_and_members_come_in_beside_them",
         ],
-        ENSEMBLE,
     ),
     row(
         "CVE-2024-23944",
         "Every watch event is checked against the znode's ACL when it is delivered, with the rights of that moment.",
         &[
             "tests/acl/main.rs:a_million_decisions_equal_the_models",
-            "src/replica/tests.rs:events_are_withheld_from_who_may_not_read",
+            "src/replica/tests/order.rs:events_are_withheld_from_who_may_not_read",
         ],
     ),
     later(
@@ -209,11 +207,13 @@ pub const ROWS: &[Row] = &[
             "tests/fuzz/main.rs:every_target_survives_damaged_inputs",
         ],
     ),
-    later(
+    row(
         "Consul CVE-2021-37219",
         "Between servers a certificate must be for a host of the ensemble or a listed name; one of the same authority is not enough.",
-        &["src/tls/tests.rs:servers_are_bound_to_the_hosts_of_the_ensemble"],
-        ENSEMBLE,
+        &[
+            "src/tls/tests.rs:servers_are_bound_to_the_hosts_of_the_ensemble",
+            "tests/intruders/main.rs:ten_intruders_are_refused_at_both_ports_and_members_come_in_beside_them",
+        ],
     ),
     row(
         "Consul CVE-2021-38698",
