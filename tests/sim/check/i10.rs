@@ -95,13 +95,12 @@ impl Sessions {
             self.place += 1;
             let header = known.record.header;
             let session = header.client_id;
+            let opens = matches!(known.record.txn, Txn::CreateSession { .. });
+            if opens && !self.opened.insert(session) {
+                return Err(format!("session {session:x} is opened twice, again at {}", header.zxid));
+            }
             match known.record.txn {
-                Txn::CreateSession { .. } => {
-                    if !self.opened.insert(session) {
-                        return Err(format!("session {session:x} is opened twice, again at {}", header.zxid));
-                    }
-                }
-                Txn::CloseSession { .. } | Txn::Error { .. } => {}
+                Txn::CreateSession { .. } | Txn::CloseSession { .. } | Txn::Error { .. } => {}
                 Txn::Multi(ref parts) if parts.iter().any(|p| matches!(p.txn, Txn::Error { .. })) => {}
                 _ if session != 0
                     && view.history.closed.get(&session).is_some_and(|c| *c < header.zxid.0) =>

@@ -172,8 +172,11 @@ pub struct View<'a> {
     /// tickTime.
     pub tick: Time,
     /// Images that may be recovered at this instant: decided by the seed, for their price.
-    pub image: Option<&'a dyn Fn(&MemDisk) -> Result<i64, String>>,
+    pub image: Option<&'a Recover<'a>>,
 }
+
+/// Recovers a copy of a disk: where its history ends.
+pub type Recover<'a> = dyn Fn(&MemDisk) -> Result<i64, String> + 'a;
 
 /// One invariant.
 pub trait Check {
@@ -199,7 +202,7 @@ impl Checks {
             Box::new(i01::OneHistory),
             Box::new(i02::AckedForEver),
             Box::new(i03::Epochs::default()),
-            Box::new(i04::PersistFirst::default()),
+            Box::new(i04::PersistFirst),
             Box::new(i05::EpochAfterHistory),
             Box::new(i06::NoHoles),
             Box::new(i07::ExactSync),

@@ -318,7 +318,7 @@ impl World {
     /// As [`World::see`], now and then with the crash image of this instant.
     fn see_promise(&mut self, seen: &Seen<'_>) {
         self.promises += 1;
-        if self.promises % self.plan.image_every != 0 {
+        if !self.promises.is_multiple_of(self.plan.image_every) {
             return self.see(seen);
         }
         self.summary.images += 1;
