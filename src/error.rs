@@ -82,6 +82,106 @@ impl Code {
     }
 }
 
+impl Code {
+    /// What it means to whoever gets it, and what to do.
+    pub const fn explained(self) -> (&'static str, &'static str) {
+        match self {
+            Code::Ok => ("the request was done", "nothing"),
+            Code::SystemError => {
+                ("the server met a condition that it does not know", "look into the server's log")
+            }
+            Code::RuntimeInconsistency => (
+                "this part of a multi was not tried: an earlier one failed",
+                "look at the part that has another code",
+            ),
+            Code::DataInconsistency => {
+                ("the server's data contradict themselves", "look into the server's log; oxkeeper fsck")
+            }
+            Code::ConnectionLoss => (
+                "the connection went away before the reply: the request may or may not have been done",
+                "read before you repeat it; check that the server runs and serves, and jute.maxbuffer",
+            ),
+            Code::MarshallingError => {
+                ("the request cannot be decoded", "update the client; check jute.maxbuffer on both sides")
+            }
+            Code::Unimplemented => (
+                "the operation is not known here, or is switched off",
+                "TTL znodes: extendedTypesEnabled=true; otherwise use a client of a release up to 3.9",
+            ),
+            Code::OperationTimeout => (
+                "the client waited for too long (set by the client itself)",
+                "look at the server's load: mntr",
+            ),
+            Code::BadArguments => ("the path, flag, time to live or member is none", "correct the request"),
+            Code::UnknownSession => ("the session is not known any more", "open a new session"),
+            Code::NewConfigNoQuorum => (
+                "too few members of the new configuration are in step",
+                "wait until they follow: oxkeeper status, then repeat it",
+            ),
+            Code::ReconfigInProgress => {
+                ("another change of the ensemble is under way", "repeat it when that one is done")
+            }
+            Code::NoNode => (
+                "there is no such znode, or its parent is missing",
+                "create it; a chroot stands in front of the path",
+            ),
+            Code::NoAuth => (
+                "the ACL does not allow it",
+                "oxkeeper acl can <principal> <permission> <path> says which entry decides",
+            ),
+            Code::BadVersion => {
+                ("somebody else changed it since it was read", "read it again, then repeat the change")
+            }
+            Code::NoChildrenForEphemerals => {
+                ("an ephemeral znode cannot have children", "create it below a persistent one")
+            }
+            Code::NodeExists => (
+                "the znode exists already",
+                "use the one that is there; a sequential name: the counter of a restored parent is behind",
+            ),
+            Code::NotEmpty => ("the znode has children", "delete them first: deleteall"),
+            Code::SessionExpired => (
+                "nothing was heard of the session for longer than its time-out, or it was closed",
+                "open a new session and create its ephemeral znodes and watches again; look for long pauses of client, network or disk",
+            ),
+            Code::InvalidAcl => (
+                "the ACL is empty, or an entry names a scheme that is not configured or an id that is none",
+                "correct the entry; for sasl configure authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            ),
+            Code::AuthFailed => (
+                "the identity was refused; the connection ends",
+                "the server's log line has the reason code; see below",
+            ),
+            Code::SessionMoved => {
+                ("the session lives on another server since", "reconnect; clients do so by themselves")
+            }
+            Code::NotReadOnly => (
+                "the server is without a quorum and serves reads alone",
+                "wait for the quorum; oxkeeper status on each member",
+            ),
+            Code::EphemeralOnLocalSession => {
+                ("a local session cannot own an ephemeral znode", "localSessionsUpgradingEnabled=true")
+            }
+            Code::NoWatcher => ("there is no such watch", "nothing: it fired, or was never set"),
+            Code::ReconfigDisabled => {
+                ("changes of the ensemble are switched off", "reconfigEnabled=true on every member")
+            }
+            Code::SessionClosedRequireSaslAuth => (
+                "a login is required before anything else",
+                "configure the client's login: oxkeeper doctor jaas",
+            ),
+            Code::QuotaExceeded => (
+                "a hard quota does not allow it",
+                "listquota <path>; delete something, or raise it: setquota",
+            ),
+            Code::ThrottledOp => (
+                "the request waited for too long behind others",
+                "fewer requests at once; look at the top talkers",
+            ),
+        }
+    }
+}
+
 /// Every code, in descending order of number.
 pub const ALL: &[Code] = &[
     Code::Ok,
@@ -173,5 +273,53 @@ impl ExitCode {
     /// The number for the operating system.
     pub const fn number(self) -> i32 {
         self as i32
+    }
+}
+
+impl ExitCode {
+    /// Every exit code.
+    pub const ALL: [ExitCode; 9] = [
+        ExitCode::Finished,
+        ExitCode::Unexpected,
+        ExitCode::Invocation,
+        ExitCode::DataDir,
+        ExitCode::AdminServer,
+        ExitCode::Snapshot,
+        ExitCode::UnmatchedCommit,
+        ExitCode::QuorumPacket,
+        ExitCode::QuorumPort,
+    ];
+
+    /// What it means, and what to do.
+    pub const fn explained(self) -> (&'static str, &'static str) {
+        match self {
+            ExitCode::Finished => ("the server ended as it was asked to", "nothing"),
+            ExitCode::Unexpected => (
+                "something without a code of its own",
+                "the last line of the log names culprit, cause and cure",
+            ),
+            ExitCode::Invocation => {
+                ("command line or configuration are wrong; nothing was touched", "oxkeeper check <zoo.cfg>")
+            }
+            ExitCode::DataDir => (
+                "a data directory is missing, not writable, or belongs to somebody else",
+                "correct dataDir, dataLogDir or their owner",
+            ),
+            ExitCode::AdminServer => {
+                ("the admin server cannot start", "correct the admin.* keys, or free the port")
+            }
+            ExitCode::Snapshot => ("a snapshot cannot be written", "free some space, check the disk"),
+            ExitCode::UnmatchedCommit => (
+                "the leader committed something else than what was proposed",
+                "start it again: it learns from the leader",
+            ),
+            ExitCode::QuorumPacket => (
+                "the leader sent what it cannot have meant, or a truncation failed",
+                "start it again; if it repeats, restore the member",
+            ),
+            ExitCode::QuorumPort => {
+                ("quorum or election port cannot be bound", "free the port, or correct the server lines")
+            }
+        }
     }
 }

@@ -8,11 +8,17 @@ mod peer;
 
 pub use peer::*;
 mod election;
+mod http;
 mod member;
+mod metrics;
+mod repair;
 mod threads;
 
 pub use election::*;
+pub use http::*;
 pub use member::*;
+pub use metrics::*;
+pub use repair::*;
 pub use threads::*;
 
 /// Default of `jute.maxbuffer`: the largest client frame body and the largest reply
@@ -62,6 +68,13 @@ pub const SKEW_WARNING_MS: i64 = 60_000;
 /// How often sessions without a login are looked through, ms.
 pub const WITHOUT_LOGIN_SWEEP_MS: u64 = 250;
 
+/// Connections whose time is over that are closed at once; the next portion follows [`CLOSED_APART_MS`] later, so
+/// that requests of others stand behind a few ends, not behind thousands. Four thousand a second end so.
+pub const CLOSED_AT_ONCE: usize = 8;
+
+/// Time between two portions of connections that are closed, ms.
+pub const CLOSED_APART_MS: u64 = 2;
+
 // What doctor reads.
 
 /// Longest answer of a KDC, bytes; past it the answer is none of a KDC's. Tickets with the authorization data of
@@ -89,27 +102,7 @@ pub const AUTH_TO_LOCAL_RULES: usize = 512;
 /// Largest compiled pattern of a rule, bytes; past it the start is refused. Usual ones take a few KiB.
 pub const NAME_PATTERN_BYTES: usize = 64 << 10;
 
-// Metrics and administration.
-
-/// Threads that count in cells of their own; further threads share one set of
-/// cells with atomic additions (slower, never wrong). At most 64.
-pub const METRIC_THREAD_SLOTS: usize = 48;
-
-/// Bits of the largest value (milliseconds, bytes, counts) that the percentile
-/// buckets of a summary tell apart; larger values count in the last bucket.
-pub const METRIC_HISTOGRAM_MAX_BITS: u32 = 40;
-
-/// Keys (top-level paths, server ids) that a keyed metric tells apart. Clients
-/// choose top-level paths, so the number is bounded; values of further keys
-/// are kept together under the key `*`.
-pub const METRIC_SET_KEYS: usize = 512;
-
-/// Seconds between two marks of the exposition's window, as ZooKeeper's
-/// summaries rotate.
-pub const METRIC_WINDOW_MARK_SECONDS: u64 = 120;
-
-/// Marks that the exposition's window reaches back: ten minutes, as ZooKeeper's.
-pub const METRIC_WINDOW_MARKS: usize = 5;
+// Administration.
 
 /// Longest answer to a four-letter word, bytes; a longer list is cut, and says
 /// so. About 80,000 connections or 100,000 watches.
@@ -364,6 +357,14 @@ pub const GSS_QUEUE: usize = 1024;
 /// Steps of logins that wait in the slow lane, the one of addresses whose logins are refused again and again: about
 /// a second of work for its one thread, so that a good login among them is computed while its client still waits.
 pub const GSS_SLOW_QUEUE: usize = 256;
+
+/// Niceness of the threads of logins: a login takes a good part of a millisecond of processor, the request of
+/// somebody who is logged in a few microseconds, so these go first where both wait.
+pub const LOGIN_NICENESS: i32 = 5;
+
+/// Niceness of the thread of the slow lane: it takes what nobody else wants.
+pub const SLOW_LOGIN_NICENESS: i32 = 15;
+
 // SASL and Kerberos, outward.
 
 /// Longest token of DIGEST-MD5, bytes, as Java's; past it the exchange is refused.

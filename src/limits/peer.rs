@@ -49,6 +49,9 @@ pub const ELECTION_NOTES_PER_SECOND: f64 = 100.0;
 /// snapshot of minutes they hold the proposals of all that time at 1 MB/s. The buffers are shared by all links.
 pub const LINK_OUTBOX_BYTES: usize = 256 << 20;
 
+/// Of so many puts into the queue of a learner one is timed: a clock for each would cost more than it tells.
+pub const LINK_MARK_EVERY: u32 = 64;
+
 /// Bytes that a link takes out of its queue, or writes of a stream, at once.
 pub const LINK_WRITE_BYTES: usize = 256 << 10;
 

@@ -45,3 +45,22 @@ pub const FLUSH_MS: u64 = 1500;
 
 /// The process has ended this long after SIGTERM whatever hangs, ms.
 pub const LAST_RESORT_MS: u64 = 9000;
+
+/// A service manager's watchdog is fed this many times in its time: two may be late.
+pub const WATCHDOG_FEEDS: u32 = 3;
+
+/// How often the status line of the service manager is looked at, ms.
+pub const STATUS_LOOK_MS: u64 = 1000;
+
+/// A status whose numbers alone have changed is told after so many looks: the manager has other work.
+pub const STATUS_PATIENCE: u32 = 10;
+
+/// How often a member that becomes ready with the quorum looks whether it serves, ms.
+pub const READY_LOOK_MS: u64 = 50;
+
+/// How long a restore waits for requests that are under way, ms; past it nothing is changed, and it says so.
+pub const RESTORE_QUIET_MS: u64 = 30_000;
+
+/// By how many transactions the number of a restored state is beyond the present one, where the snapshot's own
+/// is not: those that may come while it is read. A counter holds four billion.
+pub const RESTORE_ZXIDS: i64 = 1_000_000;

@@ -19,6 +19,8 @@ pub struct ProcessFigures {
     pub virtual_bytes: Option<u64>,
     /// Resident memory, bytes.
     pub resident_bytes: Option<u64>,
+    /// Threads.
+    pub threads: Option<u64>,
 }
 
 /// Facts about the machine and the account, for `envi`.
