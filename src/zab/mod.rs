@@ -10,10 +10,12 @@
 //!   written after the history that belongs to it.
 //! * A proposal is contiguous with what was before it, or the link ends.
 
+mod choice;
 pub mod election;
 pub mod leader;
 pub mod learner;
 pub mod membership;
+mod peers;
 mod proposal;
 pub mod quorum;
 mod types;

@@ -18,7 +18,7 @@ use std::time::Duration;
 const UNTRUSTED: Zxid = Zxid(-1);
 
 /// One round.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Round {
     /// The vote for oneself.
     initial: Candidate,
@@ -199,6 +199,9 @@ impl Election {
             PeerState::Following
         };
         let vote = winner.vote(election_epoch);
+        if let State::Looking(round) = &self.state {
+            self.supporters = round.votes.agreeing(&Heard::looking(vote));
+        }
         self.state = State::Settled { state, vote };
         self.out.push_back(ElectionOutput::Elected { state, vote });
     }

@@ -26,7 +26,7 @@ use crate::peer::{Notification, PeerState};
 use crate::types::{Instant, ServerId};
 use ballot::Candidate;
 use look::Round;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// What an election has to know of its member.
@@ -86,7 +86,7 @@ pub enum ElectionOutput {
 }
 
 /// One member's part in elections.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Election {
     config: ElectionConfig,
     quorums: Quorums,
@@ -96,11 +96,13 @@ pub struct Election {
     out: VecDeque<ElectionOutput>,
     /// Voters whose connection was lost or refused and who were not heard since.
     lost: BTreeMap<ServerId, Instant>,
+    /// Who voted for the winner of the last election, as far as this member heard.
+    supporters: BTreeSet<ServerId>,
     /// Last words of senders without a vote, and when they were answered.
     strangers: BTreeMap<ServerId, (Candidate, i64, Instant)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// Before the first round: nothing to say.
     Idle,
@@ -122,6 +124,7 @@ impl Election {
             state: State::Idle,
             out: VecDeque::new(),
             lost: BTreeMap::new(),
+            supporters: BTreeSet::new(),
             strangers: BTreeMap::new(),
         }
     }
@@ -207,6 +210,16 @@ impl Election {
         }
     }
 
+    /// Who voted for the winner of the last election, as far as this member heard.
+    pub fn supporters(&self) -> &BTreeSet<ServerId> {
+        &self.supporters
+    }
+
+    /// Does a quorum agree, and only the wait for a better vote is left?
+    pub fn is_concluding(&self) -> bool {
+        matches!(&self.state, State::Looking(round) if round.finalize_at.is_some())
+    }
+
     /// The round (`logicalclock`).
     pub fn round(&self) -> i64 {
         self.clock
@@ -228,5 +241,3 @@ impl Election {
 mod order_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod transcript;

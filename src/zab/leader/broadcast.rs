@@ -10,6 +10,7 @@ use super::peers::{Peer, Stage as At};
 use super::{Leader, LeaderOutput, Outstanding, Stage};
 use crate::peer::payload::encode_designated;
 use crate::peer::{Activation, Forwarded, Packet, PacketKind, Touch};
+use crate::txn;
 use crate::types::{Instant, LinkId, ServerId, Zxid, mutant};
 use crate::zab::membership::designated;
 use crate::zab::quorum::{Quorum, Quorums};
@@ -25,11 +26,11 @@ impl Leader {
             return false;
         }
         let zxid = proposal.zxid;
-        if zxid.counter() == u32::MAX {
+        if zxid.counter() == u32::MAX && !mutant::on("counter-overflows") {
             self.step_down("the zxid's counter is used up: a new epoch has to begin");
             return false;
         }
-        if self.proposed.next() != Some(zxid) {
+        if self.proposed.next() != Some(zxid) && !mutant::on("counter-overflows") {
             self.step_down(format!("{zxid} was to be proposed behind {}", self.proposed));
             return false;
         }
@@ -163,6 +164,12 @@ impl Leader {
         for (link, peer) in self.peers.iter().filter(|(_, p)| is_told(p.stage)) {
             let packet = match (peer.observer, designated) {
                 (false, None) => Packet::bare(PacketKind::Commit, zxid),
+                (true, None) if peer.stage == At::Active && mutant::on("informed-otherwise") => {
+                    // All but the digest at its end, where it has one.
+                    let has_digest = txn::decode(&proposal.bytes).is_ok_and(|r| r.digest.is_some());
+                    let len = proposal.bytes.len() - if has_digest { 12 } else { 0 };
+                    Packet::with(PacketKind::Inform, zxid, proposal.bytes.slice(..len))
+                }
                 (true, None) => Packet::with(PacketKind::Inform, zxid, proposal.bytes.clone()),
                 (false, Some(leader)) => {
                     Packet::with(PacketKind::CommitAndActivate, zxid, encode_designated(leader))

@@ -9,7 +9,7 @@
 use super::peers::{Peer, Stage as At};
 use super::{Leader, Stage};
 use crate::peer::{Packet, PacketKind};
-use crate::types::{Instant, LinkId, mutant};
+use crate::types::{Instant, LinkId, ServerId, mutant};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -57,6 +57,22 @@ impl Leader {
                 _ => "no quorum was brought up within initLimit",
             }),
         }
+    }
+
+    /// Those who voted for this member; the rule of [`Leader::voter_looks`].
+    pub fn supported_by(&mut self, voters: BTreeSet<ServerId>) {
+        self.supporters = voters;
+    }
+
+    /// A member looks for a leader again. If it voted for this one, which has waited long enough for a quorum, there
+    /// will be none (`Leader.reportLookingSid`). True when it gives up for that.
+    pub fn voter_looks(&mut self, voter: ServerId, now: Instant) -> bool {
+        let waited = self.config.disloyal_after.is_some_and(|limit| now.since(self.begun) > limit);
+        let gives_up = waited && self.stage == Stage::Gathering && self.supporters.contains(&voter);
+        if gives_up {
+            self.step_down(format!("{voter} voted for this member and looks again (maxTimeToWaitForEpoch)"));
+        }
+        gives_up
     }
 
     fn limit(&self, peer: &Peer) -> Duration {

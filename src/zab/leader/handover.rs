@@ -17,7 +17,7 @@ use crate::txn::{Record, Txn, TxnHeader, kind};
 use crate::types::{Instant, LinkId, ServerId, Zxid};
 
 /// A hand-over under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct HandOver {
     to: LinkId,
     server: ServerId,

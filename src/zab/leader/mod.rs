@@ -15,12 +15,10 @@
 //! * The leader's own acknowledgement needs its own [`Durable`](crate::disk::Durable).
 
 mod broadcast;
-mod choice;
 mod clock;
 mod discovery;
 mod handover;
 mod io;
-mod peers;
 mod sync;
 
 #[cfg(test)]
@@ -28,6 +26,7 @@ mod tests;
 
 pub use io::{LeaderInput, LeaderOutput, ToLearner};
 
+use super::peers::{self, Peer, Peers};
 use super::quorum::Quorums;
 use super::types::{Promises, Proposal};
 use super::window::Window;
@@ -35,7 +34,6 @@ use crate::disk::Durable;
 use crate::peer::{Packet, PacketKind, Revalidation};
 use crate::types::{Instant, LinkId, ServerId, Zxid};
 use handover::HandOver;
-use peers::{Peer, Peers};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -60,6 +58,8 @@ pub struct LeaderConfig {
     pub max_diff_syncs: usize,
     /// `reconfigEnabled`.
     pub reconfig: bool,
+    /// `leader.maxTimeToWaitForEpoch`: how long a voter that looks again is no reason to give up.
+    pub disloyal_after: Option<Duration>,
 }
 
 /// How far a leader is.
@@ -80,7 +80,7 @@ enum Stage {
 }
 
 /// A proposal that is not committed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Outstanding {
     proposal: Proposal,
     /// The configurations that counted when it was proposed.
@@ -90,7 +90,7 @@ struct Outstanding {
 }
 
 /// One member's time as the leader.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Leader {
     config: LeaderConfig,
     quorums: Quorums,
@@ -106,6 +106,10 @@ pub struct Leader {
     /// Members whose epoch is known, and who accepted the new one.
     known: BTreeSet<ServerId>,
     accepted_by: BTreeSet<ServerId>,
+    /// Members with a vote that wanted this one to lead.
+    supporters: BTreeSet<ServerId>,
+    /// Since when it leads.
+    begun: Instant,
     /// Is the end of the stage: a quorum has to come before.
     stage_ends: Instant,
     next_half_tick: Instant,
@@ -141,6 +145,8 @@ impl Leader {
             syncs: VecDeque::new(),
             known: BTreeSet::from([config.me]),
             accepted_by: BTreeSet::new(),
+            supporters: BTreeSet::new(),
+            begun: now,
             stage_ends: now + limit,
             next_half_tick: now + half,
             whole_tick: false,
@@ -205,6 +211,24 @@ impl Leader {
     /// Learners that have been told to serve: who they are, whether they observe, how far they are.
     pub fn learners(&self) -> impl Iterator<Item = (LinkId, ServerId, bool, Zxid)> {
         self.peers.active().map(|(link, p)| (link, p.server, p.observer, p.acked))
+    }
+
+    /// The learner's stream: is a snapshot part of it, and how many of its kind are under way? `None` when
+    /// none is.
+    pub fn sync_of(&self, link: LinkId) -> Option<(bool, usize)> {
+        let peer = self.peers.get(link).filter(|p| p.stage == peers::Stage::Syncing)?;
+        Some((peer.snapshot, self.peers.syncing(peer.snapshot)))
+    }
+
+    /// Streams under way, with or without a snapshot.
+    pub fn syncs(&self, snapshot: bool) -> usize {
+        self.peers.syncing(snapshot)
+    }
+
+    /// A learner with a vote that acknowledges proposals, and what it holds as far as it has said.
+    pub fn acked(&self, link: LinkId) -> Option<(ServerId, Zxid)> {
+        let peer = self.peers.get(link).filter(|p| p.stage >= peers::Stage::Synced && !p.observer)?;
+        Some((peer.server, peer.acked))
     }
 
     /// Voters, the leader included, that would form a quorum with these if they hold the same:

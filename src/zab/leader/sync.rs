@@ -9,12 +9,12 @@
 //! * What comes from the log on disk is durable here.
 //! * UPTODATE leaves only after a quorum, in every configuration that counts, acknowledged NEWLEADER.
 
-use super::choice::{Choice, choose, choose_by_log};
 use super::peers::Stage as At;
-use super::{Leader, LeaderOutput, Stage, ToLearner};
+use super::{Leader, LeaderOutput, Stage};
 use crate::disk::Durable;
 use crate::peer::{Packet, PacketKind};
 use crate::types::{Instant, LinkId, Zxid, mutant};
+use crate::zab::choice::{Choice, choose, choose_by_log, stream};
 use crate::zab::quorum::Quorums;
 use crate::zab::types::LogView;
 use bytes::Bytes;
@@ -45,8 +45,7 @@ impl Leader {
     /// Queues the whole stream and NEWLEADER. `floor`: where reading the log on disk begins.
     fn stream(&mut self, link: LinkId, mut choice: Choice, floor: Option<Zxid>, now: Instant) {
         // The log is read up to where the window begins: what is not durable there is not readable.
-        let log_end = self.window.start();
-        if floor.is_some() && *self.own_end().get() < log_end {
+        if floor.is_some() && *self.own_end().get() < self.window.start() {
             choice = Choice::Snapshot;
         }
         let snapshot = matches!(choice, Choice::Snapshot | Choice::Look);
@@ -59,46 +58,31 @@ impl Leader {
         {
             choice = Choice::Diff { after: first.zxid };
         }
-        let committed = self.window.end();
-        match choice {
-            Choice::Snapshot | Choice::Look => {
-                let item = ToLearner::Snapshot { zxid: committed };
-                self.out.push_back(LeaderOutput::Send { link, item });
-            }
-            Choice::Diff { after } => {
-                self.send(link, Packet::bare(PacketKind::Diff, committed));
-                self.history(link, after, floor.map(|from| (from, log_end)));
-            }
-            Choice::Trunc { to } => {
-                self.send(link, Packet::bare(PacketKind::Trunc, to));
-                self.history(link, to, floor.map(|from| (from, log_end)));
+        let (newleader, diff) = (self.newleader(), matches!(choice, Choice::Diff { .. }));
+        let early = diff && mutant::on("newleader-first");
+        for (n, item) in stream(&self.window, choice, floor).into_iter().enumerate() {
+            self.out.push_back(LeaderOutput::Send { link, item });
+            if early && n == 0 {
+                self.send(link, newleader.clone());
             }
         }
         let Some(peer) = self.peers.get_mut(link) else { return };
-        (peer.stage, peer.snapshot, peer.synced_to, peer.heard) = (At::Syncing, snapshot, committed, now);
+        (peer.stage, peer.snapshot, peer.heard) = (At::Syncing, snapshot, now);
+        peer.synced_to = self.window.end();
         if !peer.observer && !mutant::on("outstanding-not-sent") {
             let pending: Vec<_> = self.outstanding.iter().map(|o| o.proposal.clone()).collect();
             for p in pending {
                 self.send(link, Packet::with(PacketKind::Proposal, p.zxid, p.bytes));
             }
         }
-        let text = Bytes::copy_from_slice(self.quorums.newest().text().as_bytes());
-        self.send(link, Packet::with(PacketKind::NewLeader, Zxid::new(self.epoch, 0), text));
+        if !early {
+            self.send(link, newleader);
+        }
     }
 
-    /// Everything committed behind `after`: a stretch of the log, the rest from memory.
-    fn history(&mut self, link: LinkId, after: Zxid, log: Option<(Zxid, Zxid)>) {
-        let mut from = after;
-        if let Some((after, upto)) = log.filter(|(floor, end)| end > floor) {
-            self.out.push_back(LeaderOutput::Send { link, item: ToLearner::Log { after, upto } });
-            from = upto;
-        }
-        let entries: Vec<_> = self.window.after(from).cloned().collect();
-        for p in entries {
-            let zxid = p.zxid;
-            self.send(link, Packet::with(PacketKind::Proposal, zxid, p.bytes));
-            self.send(link, Packet::bare(PacketKind::Commit, zxid));
-        }
+    fn newleader(&self) -> Packet {
+        let text = Bytes::copy_from_slice(self.quorums.newest().text().as_bytes());
+        Packet::with(PacketKind::NewLeader, Zxid::new(self.epoch, 0), text)
     }
 
     /// Observers beyond the limit come later; voters are brought up always, and are counted.

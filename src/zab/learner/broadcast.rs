@@ -4,6 +4,7 @@
 //!
 //! * See the module above.
 
+use super::relay::Relay;
 use super::sync::proposal;
 use super::{Learner, LearnerOutput, Stage};
 use crate::peer::payload::decode_designated;
@@ -27,15 +28,25 @@ impl Learner {
                 Ok(())
             }
             PacketKind::Revalidate => {
-                let data = packet.data.unwrap_or_default();
+                let data = packet.data.clone().unwrap_or_default();
                 let word = Revalidation::decode(&data).map_err(|e| e.to_string())?;
-                self.tell_committed();
-                self.out.push_back(LearnerOutput::Revalidated(word));
+                match self.relay.as_mut().and_then(|relay| relay.renewal_answered(word)) {
+                    Some(link) => self.answer_observer(link, Packet { data: Some(data), ..packet }),
+                    None => {
+                        self.tell_committed();
+                        self.out.push_back(LearnerOutput::Revalidated(word));
+                    }
+                }
                 Ok(())
             }
             PacketKind::Sync => {
-                self.tell_committed();
-                self.out.push_back(LearnerOutput::Synced);
+                match self.relay.as_mut().and_then(Relay::sync_answered) {
+                    Some(link) => self.answer_observer(link, packet),
+                    None => {
+                        self.tell_committed();
+                        self.out.push_back(LearnerOutput::Synced);
+                    }
+                }
                 Ok(())
             }
             other => Err(format!("{other:?} in service")),
@@ -58,6 +69,9 @@ impl Learner {
             self.to_ack.push_back(zxid);
         }
         self.uncommitted.push_back(proposal.clone());
+        if mutant::on("unlogged-before-uptodate") && self.stage == Stage::Waiting {
+            return Ok(());
+        }
         self.out.push_back(LearnerOutput::Append(proposal));
         if mutant::on("ack-before-sync") && matches!(self.stage, Stage::Waiting | Stage::Serving) {
             self.acknowledge_upto(zxid);
@@ -81,6 +95,11 @@ impl Learner {
 
     /// The oldest transaction that is not committed is.
     pub(super) fn commit(&mut self, zxid: Zxid) -> Result<(), String> {
+        self.commit_as(zxid, None)
+    }
+
+    /// The same; `designated`: a reconfiguration, and who leads from here on.
+    fn commit_as(&mut self, zxid: Zxid, designated: Option<ServerId>) -> Result<(), String> {
         if zxid <= self.window.end() && self.stage != Stage::Serving {
             return Ok(());
         }
@@ -95,6 +114,7 @@ impl Learner {
         if let Some(proposal) = self.uncommitted.pop_front()
             && !(mutant::on("window-hole") && self.stage != Stage::Serving)
         {
+            self.inform_observers(&proposal, designated);
             self.window.push(proposal);
         }
         Ok(())
@@ -104,7 +124,7 @@ impl Learner {
         let data = packet.data.clone().unwrap_or_default();
         let designated = decode_designated(&data).map_err(|e| e.to_string())?;
         let proposal = self.uncommitted.front().filter(|p| p.zxid == packet.zxid).cloned();
-        self.commit(packet.zxid)?;
+        self.commit_as(packet.zxid, Some(designated))?;
         self.activate(proposal.as_ref(), designated);
         Ok(())
     }

@@ -8,8 +8,9 @@
 use crate::config::quorum::Ensemble;
 use crate::disk::Durable;
 use crate::peer::{Packet, Revalidation};
-use crate::types::{ServerId, Zxid};
-use crate::zab::types::Proposal;
+use crate::types::{LinkId, ServerId, Zxid};
+use crate::zab::leader::ToLearner;
+use crate::zab::types::{LogView, Proposal};
 
 /// What a learner is told.
 #[derive(Debug)]
@@ -37,6 +38,35 @@ pub enum LearnerInput {
     },
     /// The log could not be cut.
     NotTruncated(String),
+    /// An observer connected.
+    ObserverLinked {
+        /// The connection.
+        link: LinkId,
+    },
+    /// A packet of an observer.
+    Observer {
+        /// The connection.
+        link: LinkId,
+        /// What came.
+        packet: Packet,
+    },
+    /// Bytes of a stream went out to an observer: it is not silent, it is busy.
+    ObserverMoves {
+        /// The connection.
+        link: LinkId,
+    },
+    /// The connection of an observer is gone.
+    ObserverLost {
+        /// The connection.
+        link: LinkId,
+    },
+    /// What was asked by [`LearnerOutput::FindInLog`].
+    Found {
+        /// For whom.
+        link: LinkId,
+        /// What the log holds.
+        view: LogView,
+    },
 }
 
 /// What a learner wants.
@@ -78,6 +108,27 @@ pub enum LearnerOutput {
         ensemble: Box<Ensemble>,
         /// Who is to lead, where the leader said so.
         designated: Option<ServerId>,
+    },
+    /// Something for an observer.
+    ToObserver {
+        /// The connection.
+        link: LinkId,
+        /// What to send.
+        item: ToLearner,
+    },
+    /// Close an observer's connection, for this reason.
+    HangUp {
+        /// The connection.
+        link: LinkId,
+        /// Why, for the log.
+        why: String,
+    },
+    /// Look up what the log holds around a zxid.
+    FindInLog {
+        /// For whom.
+        link: LinkId,
+        /// The observer's last zxid.
+        zxid: Zxid,
     },
     /// Leave the leader, for this reason.
     Leave(String),

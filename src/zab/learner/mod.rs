@@ -17,12 +17,16 @@
 mod broadcast;
 mod io;
 mod register;
+mod relay;
 mod sync;
 
+#[cfg(test)]
+mod relay_tests;
 #[cfg(test)]
 mod tests;
 
 pub use io::{LearnerInput, LearnerOutput};
+pub use relay::RelayConfig;
 
 use super::types::{Promises, Proposal};
 use super::window::Window;
@@ -30,6 +34,7 @@ use crate::config::quorum::Ensemble;
 use crate::limits::LEARNER_HELD_BYTES;
 use crate::peer::{Forwarded, Packet, PacketKind, Touch};
 use crate::types::{Id, Instant, ServerId, Zxid};
+use relay::Relay;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -52,6 +57,8 @@ pub struct LearnerConfig {
     pub reconfig: bool,
     /// The own history is not to be trusted: ask for all of it, which a log that ends with -1 does.
     pub relearn: bool,
+    /// Serve observers in the leader's place (`observerMasterPort`); never by an observer.
+    pub relay: Option<RelayConfig>,
 }
 
 /// How far a learner is.
@@ -83,7 +90,7 @@ enum Stage {
 }
 
 /// One member's time as a learner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Learner {
     config: LearnerConfig,
     promises: Promises,
@@ -103,13 +110,17 @@ pub struct Learner {
     seen: Option<Box<Ensemble>>,
     /// Told as committed.
     told: Zxid,
+    /// Observers that are served here.
+    relay: Option<Relay>,
     out: VecDeque<LearnerOutput>,
 }
 
 impl Learner {
     /// Begins to follow, with the whole durable log as history: `window` ends where it ends.
     pub fn new(config: LearnerConfig, promises: Promises, window: Window, now: Instant) -> Learner {
+        let relay = config.relay.clone().filter(|_| !config.observer);
         Learner {
+            relay: relay.map(|relay| Relay::new(relay, now)),
             config,
             stage: Stage::Registering,
             epoch: 0,
@@ -163,9 +174,24 @@ impl Learner {
             }
             LearnerInput::Reloaded { last, window } => self.reloaded(last, window, now),
             LearnerInput::NotTruncated(why) => Err(format!("the log could not be cut: {why}")),
+            of_an_observer => {
+                self.of_an_observer(of_an_observer, now);
+                Ok(())
+            }
         };
         if let Err(why) = done {
             self.leave(why);
+        }
+    }
+
+    fn of_an_observer(&mut self, input: LearnerInput, now: Instant) {
+        match input {
+            LearnerInput::ObserverLinked { link } => self.observer_linked(link, now),
+            LearnerInput::Observer { link, packet } => self.observer_packet(link, packet, now),
+            LearnerInput::ObserverMoves { link } => self.observer_moves(link, now),
+            LearnerInput::ObserverLost { link } => self.observer_lost(link),
+            LearnerInput::Found { link, view } => self.found(link, &view, now),
+            _ => {}
         }
     }
 
@@ -213,16 +239,27 @@ impl Learner {
         match self.stage {
             // The own disk is at work: the leader loses patience by itself.
             Stage::Accepting { .. } | Stage::Reloading { .. } | Stage::Over => None,
-            Stage::Serving => Some(self.heard + self.config.tick * self.config.sync_limit),
+            Stage::Serving => {
+                let silent = self.heard + self.config.tick * self.config.sync_limit;
+                let relay = self.relay.as_ref().and_then(Relay::poll_timeout);
+                Some(relay.map_or(silent, |at| at.min(silent)))
+            }
             _ => Some(self.heard + self.config.tick * self.config.init_limit),
         }
     }
 
-    /// Leaves a silent leader.
+    /// Leaves a silent leader; pings observers.
     pub fn timeout(&mut self, now: Instant) {
-        if self.poll_timeout().is_some_and(|at| now >= at) {
-            let limit = if self.stage == Stage::Serving { "syncLimit" } else { "initLimit" };
-            self.leave(format!("the leader was silent for {limit}"));
+        let (limit, name) = match self.stage {
+            Stage::Accepting { .. } | Stage::Reloading { .. } | Stage::Over => return,
+            Stage::Serving => (self.config.sync_limit, "syncLimit"),
+            _ => (self.config.init_limit, "initLimit"),
+        };
+        if now >= self.heard + self.config.tick * limit {
+            return self.leave(format!("the leader was silent for {name}"));
+        }
+        if self.stage == Stage::Serving {
+            self.relay_timeout(now);
         }
     }
 
@@ -236,17 +273,27 @@ impl Learner {
 
     /// Answers a ping: sessions that were heard of since the last one.
     pub fn pong(&mut self, zxid: Zxid, touches: &[Touch]) {
-        self.send(Packet::with(PacketKind::Ping, zxid, Touch::encode_list(touches)));
+        let data = match &mut self.relay {
+            Some(relay) => Touch::encode_list(&relay.add_touches(touches)),
+            None => Touch::encode_list(touches),
+        };
+        self.send(Packet::with(PacketKind::Ping, zxid, data));
     }
 
     /// Forwards a client's request.
     pub fn request(&mut self, request: &Forwarded, auth: Vec<Id>) {
+        if let Some(relay) = self.relay.as_mut().filter(|_| request.is_sync()) {
+            relay.own_sync();
+        }
         let data = Some(request.encode());
         self.send(Packet { kind: PacketKind::Request, zxid: Zxid(-1), data, auth });
     }
 
     /// Asks whether a session lives.
     pub fn revalidate(&mut self, touch: Touch) {
+        if let Some(relay) = &mut self.relay {
+            relay.own_renewal(touch.session);
+        }
         self.send(Packet::with(PacketKind::Revalidate, Zxid(-1), touch.encode()));
     }
 

@@ -35,6 +35,9 @@ impl Learner {
         self.stage = Stage::Accepting { counts };
         if counts {
             self.out.push_back(LearnerOutput::PersistAccepted(epoch));
+            if mutant::on("epoch-acked-unwritten") {
+                self.acknowledge_epoch(true);
+            }
         } else {
             self.acknowledge_epoch(false);
         }

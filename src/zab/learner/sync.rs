@@ -21,7 +21,12 @@ impl Learner {
             self.out.push_back(LearnerOutput::PersistCurrent(self.epoch));
         }
         match packet.kind {
-            PacketKind::Diff => self.stage = Stage::Syncing,
+            PacketKind::Diff => {
+                self.stage = Stage::Syncing;
+                if mutant::on("serves-before-synced") {
+                    self.out.push_back(LearnerOutput::Serve { epoch: self.epoch });
+                }
+            }
             PacketKind::Snap => self.stage = Stage::Receiving,
             PacketKind::Trunc => {
                 self.stage = Stage::Reloading { to: Some(packet.zxid) };

@@ -6,30 +6,35 @@ use crate::peer::Revalidation;
 use crate::peer::payload::{PROTOCOL, encode_number};
 use crate::txn::{Record, Txn, TxnHeader, kind};
 use crate::types::SessionId;
+use crate::zab::leader::ToLearner;
 use bytes::Bytes;
 
-const fn z(epoch: u32, counter: u32) -> Zxid {
+pub(super) const fn z(epoch: u32, counter: u32) -> Zxid {
     Zxid::new(epoch, counter)
 }
 
-fn durable<T>(value: T) -> Durable<T> {
+pub(super) fn durable<T>(value: T) -> Durable<T> {
     Durable::new(value, &Synced::by_disk())
 }
 
-fn entry(zxid: Zxid) -> Proposal {
+pub(super) fn entry(zxid: Zxid) -> Proposal {
     let header = TxnHeader { client_id: 1, cxid: 1, zxid, time: 0, kind: kind::ERROR };
     let record = Record { header, txn: Txn::Error { err: -1 }, digest: None };
     Proposal { zxid, bytes: record.to_bytes().into() }
 }
 
-struct Rig {
-    learner: Learner,
-    now: Instant,
+pub(super) struct Rig {
+    pub learner: Learner,
+    pub now: Instant,
 }
 
 impl Rig {
     /// Server 2 with the log (3,1), (3,2) and accepted epoch 4.
     fn new(observer: bool) -> Rig {
+        Rig::with_relay(observer, None)
+    }
+
+    fn with_relay(observer: bool, relay: Option<RelayConfig>) -> Rig {
         let config = LearnerConfig {
             me: ServerId(2),
             observer,
@@ -39,6 +44,7 @@ impl Rig {
             sync_limit: 5,
             reconfig: false,
             relearn: false,
+            relay,
         };
         let promises = Promises { last: durable(z(3, 2)), current: durable(3), accepted: durable(4) };
         let window = Window::new(500, z(3, 2), vec![entry(z(3, 1)), entry(z(3, 2))]);
@@ -46,24 +52,24 @@ impl Rig {
         Rig { learner: Learner::new(config, promises, window, now), now }
     }
 
-    fn say(&mut self, input: LearnerInput) -> Vec<String> {
+    pub(super) fn say(&mut self, input: LearnerInput) -> Vec<String> {
         self.learner.handle(input, self.now);
         self.out()
     }
 
-    fn out(&mut self) -> Vec<String> {
+    pub(super) fn out(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.learner.poll_output()).map(show).collect()
     }
 
-    fn bare(&mut self, kind: PacketKind, zxid: Zxid) -> Vec<String> {
+    pub(super) fn bare(&mut self, kind: PacketKind, zxid: Zxid) -> Vec<String> {
         self.say(LearnerInput::Packet(Packet::bare(kind, zxid)))
     }
 
-    fn with(&mut self, kind: PacketKind, zxid: Zxid, data: Bytes) -> Vec<String> {
+    pub(super) fn with(&mut self, kind: PacketKind, zxid: Zxid, data: Bytes) -> Vec<String> {
         self.say(LearnerInput::Packet(Packet::with(kind, zxid, data)))
     }
 
-    fn proposal(&mut self, zxid: Zxid) -> Vec<String> {
+    pub(super) fn proposal(&mut self, zxid: Zxid) -> Vec<String> {
         self.with(PacketKind::Proposal, zxid, entry(zxid).bytes)
     }
 
@@ -73,7 +79,11 @@ impl Rig {
 
     /// It has accepted epoch 5.
     fn registered(observer: bool) -> Rig {
-        let mut rig = Rig::new(observer);
+        Rig::new(observer).accepts()
+    }
+
+    fn accepts(self) -> Rig {
+        let mut rig = self;
         rig.say(LearnerInput::Linked);
         rig.leader_info(5);
         rig.say(LearnerInput::Accepted(durable(5)));
@@ -82,7 +92,16 @@ impl Rig {
 
     /// It serves, with nothing under way.
     fn serving(observer: bool) -> Rig {
-        let mut rig = Rig::registered(observer);
+        Rig::registered(observer).serves()
+    }
+
+    /// A follower that serves observers, with nothing under way.
+    pub(super) fn relaying(relay: RelayConfig) -> Rig {
+        Rig::with_relay(false, Some(relay)).accepts().serves()
+    }
+
+    fn serves(self) -> Rig {
+        let mut rig = self;
         rig.bare(PacketKind::Diff, z(3, 2));
         rig.bare(PacketKind::NewLeader, z(5, 0));
         rig.say(LearnerInput::Current(durable(5)));
@@ -92,7 +111,7 @@ impl Rig {
     }
 }
 
-fn show(output: LearnerOutput) -> String {
+pub(super) fn show(output: LearnerOutput) -> String {
     match output {
         LearnerOutput::Send(p) => format!("> {:?} {}", p.kind, p.zxid),
         LearnerOutput::PersistAccepted(e) => format!("accepted {e}"),
@@ -107,6 +126,17 @@ fn show(output: LearnerOutput) -> String {
         LearnerOutput::WantTouches { zxid } => format!("touches for {zxid}"),
         LearnerOutput::ConfigSeen(e) => format!("config {:x} seen", e.version),
         LearnerOutput::ConfigActive { ensemble, .. } => format!("config {:x} active", ensemble.version),
+        LearnerOutput::ToObserver { link, item: ToLearner::Packet(p) } => {
+            format!("{}< {:?} {}", link.0, p.kind, p.zxid)
+        }
+        LearnerOutput::ToObserver { link, item: ToLearner::Snapshot { zxid } } => {
+            format!("{}< snapshot {zxid}", link.0)
+        }
+        LearnerOutput::ToObserver { link, item: ToLearner::Log { after, upto } } => {
+            format!("{}< log ({after}, {upto}]", link.0)
+        }
+        LearnerOutput::HangUp { link, why } => format!("{} closed: {why}", link.0),
+        LearnerOutput::FindInLog { link, zxid } => format!("{} find {zxid}", link.0),
         LearnerOutput::Leave(why) => format!("leave: {why}"),
     }
 }

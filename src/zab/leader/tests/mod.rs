@@ -70,6 +70,7 @@ impl Rig {
             max_snap_syncs: 1,
             max_diff_syncs: 1,
             reconfig: false,
+            disloyal_after: None,
         };
         adjust(&mut config);
         let promises = Promises { last: durable(z(3, 2)), current: durable(3), accepted: durable(4) };
@@ -332,4 +333,27 @@ fn streams_from_disk_and_snapshots() {
         ["6 closed: 1 learners are being brought up already"],
         "voters count, observers wait"
     );
+}
+
+#[test]
+fn a_voter_that_looks_again_ends_the_wait_for_a_quorum_only_after_its_time() {
+    let disloyal = |after: Option<u64>| {
+        let quorums = Quorums::from(quorum(&[1, 2, 3], &[], 0));
+        let mut rig = Rig::with(quorums, |c| c.disloyal_after = after.map(Duration::from_millis));
+        rig.leader.supported_by([1, 2].map(ServerId).into());
+        rig
+    };
+    let looks = |rig: &mut Rig, voter: i64, ms: u64| {
+        rig.now = rig.now + Duration::from_millis(ms);
+        let _gave_up = rig.leader.voter_looks(ServerId(voter), rig.now);
+        rig.out()
+    };
+    let mut rig = disloyal(Some(500));
+    assert_eq!(looks(&mut rig, 2, 500), [""; 0], "not longer than that");
+    assert_eq!(looks(&mut rig, 3, 100), [""; 0], "it did not vote for this member");
+    let why = "down: server.2 voted for this member and looks again (maxTimeToWaitForEpoch)";
+    assert_eq!(looks(&mut rig, 2, 100), [why]);
+    assert_eq!(looks(&mut disloyal(None), 2, 9_000), [""; 0], "off by default");
+    let mut rig = Rig::serving(&[1, 2, 3]);
+    assert_eq!(looks(&mut rig, 2, 9_000), [""; 0], "a quorum follows");
 }

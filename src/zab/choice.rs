@@ -1,14 +1,17 @@
-//! What a learner is sent so that it has the leader's history (`LearnerHandler.syncFollower`).
+//! What a learner is sent so that it has the history of whoever serves it (`LearnerHandler.syncFollower`).
 //!
 //! # Invariants
 //!
-//! * A learner is cut back to a transaction of the leader's history, never beyond an epoch's
-//!   border: there it gets a snapshot.
+//! * A learner is cut back to a transaction of that history, never beyond an epoch's border: there
+//!   it gets a snapshot.
 //! * Whatever cannot be told for sure ends in a snapshot.
+//! * A stream ends with everything that is committed when it is chosen.
 
+use super::leader::ToLearner;
+use super::types::LogView;
+use super::window::Window;
+use crate::peer::{Packet, PacketKind};
 use crate::types::{Zxid, mutant};
-use crate::zab::types::LogView;
-use crate::zab::window::Window;
 
 /// How a learner is brought up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +74,27 @@ fn within(peer: Zxid, before: Option<Zxid>, from: Option<Zxid>) -> Choice {
         (Some(_), _) if mutant::on("diff-for-foreign-tail") => Choice::Diff { after: peer },
         _ => Choice::Snapshot,
     }
+}
+
+/// The items of a stream, up to the last committed transaction. `floor`: where reading the log on disk begins, if it
+/// was looked into; what follows the window's beginning comes from memory.
+pub(super) fn stream(window: &Window, choice: Choice, floor: Option<Zxid>) -> Vec<ToLearner> {
+    let committed = window.end();
+    let (first, mut from) = match choice {
+        Choice::Snapshot | Choice::Look => return vec![ToLearner::Snapshot { zxid: committed }],
+        Choice::Diff { after } => (Packet::bare(PacketKind::Diff, committed), after),
+        Choice::Trunc { to } => (Packet::bare(PacketKind::Trunc, to), to),
+    };
+    let mut items = vec![ToLearner::Packet(first)];
+    if let Some(after) = floor.filter(|floor| *floor < window.start()) {
+        from = window.start();
+        items.push(ToLearner::Log { after, upto: from });
+    }
+    for p in window.after(from) {
+        items.push(ToLearner::Packet(Packet::with(PacketKind::Proposal, p.zxid, p.bytes.clone())));
+        items.push(ToLearner::Packet(Packet::bare(PacketKind::Commit, p.zxid)));
+    }
+    items
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The leader's learners: who they are and how far they are.
+//! Learners of a leader, or of a follower that serves observers: who they are and how far they are.
 //!
 //! # Invariants
 //!
@@ -83,7 +83,7 @@ impl Peer {
 }
 
 /// All learners.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Peers {
     links: BTreeMap<LinkId, Peer>,
     /// Learners without an id are numbered downwards.

@@ -1,58 +1,35 @@
-//! Elections as transcripts: what one member hears, and what it does about it.
+//! Elections: what one member hears, and what it does about it.
 //!
-//! A file of `transcripts/` holds scenarios. A line at the margin is an order to the member or a
-//! word that reaches it; the indented lines below it are what follows, and are compared. With
-//! `OXKEEPER_WRITE_TRANSCRIPTS=1` they are written anew, for a reader to judge.
-//!
-//! * `== title` begins a scenario
 //! * `ensemble voters 1 2 3 observers 4 groups 1:2 3 weights 3=0 version 5`: the configuration
 //! * `pending ...`: a newer one that is proposed
 //! * `me 1 log 1:7 epoch 1 [observer] [reconfig]`: the member; `log -1` is not to be trusted
 //! * `@100 look`, `@100 timer`, `@100 2 lost`
 //! * `@100 2 says looking 2 1:7 round 1 epoch 1 [old | version 6 voters ... | garbled]`
 //! * `@100 settle following 2 1:7 round 1 epoch 2`
+//!
+//! # Invariants
+//!
+//! * A timer that changed is told: the member says by itself when it wants to be woken.
 
-use super::*;
-use crate::disk::{Durable, Synced};
-use crate::types::Zxid;
-use crate::zab::{Promises, Quorum};
+use super::words::{Words, configuration, durable, number, shown, zxid};
+use oxkeeper::peer::{Notification, PeerState};
+use oxkeeper::types::{Instant, ServerId};
+use oxkeeper::zab::{Election, ElectionConfig, ElectionOutput, Promises, Quorum, Quorums, Vote};
 use std::fmt::Write;
 use std::sync::Arc;
 
-type Words<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
+/// Defects that a transcript of an election shows.
+#[cfg(feature = "mutants")]
+pub const MUTANTS: &[&str] = &["vote-by-number", "settled-unheard", "settled-silent"];
 
+/// One member that elects.
 #[derive(Default)]
-struct Stage {
+pub struct Elects {
     ensemble: Option<Arc<Quorum>>,
     pending: Option<Arc<Quorum>>,
     election: Option<Election>,
     promises: Option<Promises>,
     timer: Option<Instant>,
-}
-
-fn durable<T>(value: T) -> Durable<T> {
-    Durable::new(value, &Synced::by_disk())
-}
-
-fn number<T: std::str::FromStr>(word: Option<&str>) -> T {
-    let word = word.expect("a number");
-    word.parse().ok().unwrap_or_else(|| panic!("{word} is no number"))
-}
-
-fn zxid(word: &str) -> Zxid {
-    match word.split_once(':') {
-        Some((epoch, counter)) => Zxid::new(number(Some(epoch)), number(Some(counter))),
-        None if word == "none" => Zxid(i64::MIN),
-        None => Zxid(number(Some(word))),
-    }
-}
-
-fn shown(zxid: Zxid) -> String {
-    match zxid.0 {
-        i64::MIN => "none".to_owned(),
-        -1 => "-1".to_owned(),
-        _ => format!("{}:{}", zxid.epoch(), zxid.counter()),
-    }
 }
 
 fn member(word: &str) -> ServerId {
@@ -73,32 +50,6 @@ fn state(word: &str) -> PeerState {
     }
 }
 
-fn configuration(words: &mut Words<'_>) -> Quorum {
-    let (mut text, mut version, mut group) = (String::new(), "0", 0);
-    let mut part = "";
-    for word in words {
-        if let "voters" | "observers" | "groups" | "weights" | "version" = word {
-            part = word;
-            continue;
-        }
-        let _ = match part {
-            "voters" => writeln!(text, "server.{word}=h{word}:1:2:participant"),
-            "observers" => writeln!(text, "server.{word}=h{word}:1:2:observer"),
-            "weights" => writeln!(text, "weight.{word}"),
-            "groups" => {
-                group += 1;
-                writeln!(text, "group.{group}={word}")
-            }
-            _ => {
-                version = word;
-                Ok(())
-            }
-        };
-    }
-    let _ = write!(text, "version={version}");
-    Quorum::new(&Ensemble::parse(&text, false).expect("a configuration"))
-}
-
 /// `1 1:7 round 1 epoch 1`.
 fn vote(words: &mut Words<'_>) -> Vote {
     let leader = member(words.next().expect("a candidate"));
@@ -116,7 +67,7 @@ fn voted(vote: &Vote) -> String {
     format!("{} {} round {} epoch {epoch}", named(vote.leader), shown(vote.zxid), vote.election_epoch)
 }
 
-impl Stage {
+impl Elects {
     fn me(&mut self, words: &mut Words<'_>) {
         let mut config = ElectionConfig::new(ServerId(number(words.next())));
         assert_eq!(words.next(), Some("log"));
@@ -176,28 +127,14 @@ impl Stage {
         }
     }
 
-    fn line(&mut self, line: &str, out: &mut String) {
-        let mut words = line.split_whitespace().peekable();
-        match words.next() {
-            Some("==") => *self = Stage::default(),
-            Some("ensemble") => self.ensemble = Some(Arc::new(configuration(&mut words))),
-            Some("pending") => self.pending = Some(Arc::new(configuration(&mut words))),
-            Some("me") => self.me(&mut words),
-            Some(time) => {
-                let ms = time.strip_prefix('@').unwrap_or_else(|| panic!("{line}?"));
-                self.at(Instant::from_millis(number(Some(ms))), &mut words, out);
-                self.outcome(out);
-            }
-            None => {}
-        }
-    }
-
     fn outcome(&mut self, out: &mut String) {
         let election = self.election.as_mut().expect("a member");
         while let Some(output) = election.poll_output() {
             let text = match output {
                 ElectionOutput::Send { to, note } => {
-                    let vote = Candidate::of(&note).vote(note.election_epoch);
+                    let (zxid, peer_epoch) = (note.zxid, note.peer_epoch);
+                    let vote =
+                        Vote { leader: note.leader, zxid, peer_epoch, election_epoch: note.election_epoch };
                     format!("to {}: {} {}", to.0, format!("{:?}", note.state).to_lowercase(), voted(&vote))
                 }
                 ElectionOutput::Elected { state, vote } => {
@@ -220,34 +157,19 @@ impl Stage {
     }
 }
 
-fn play(text: &str) -> String {
-    let (mut stage, mut out) = (Stage::default(), String::new());
-    for line in text.lines().filter(|line| !line.starts_with(' ')) {
-        out += line;
-        out.push('\n');
-        if !line.starts_with('#') {
-            stage.line(line, &mut out);
+impl super::Stage for Elects {
+    fn line(&mut self, line: &str, out: &mut String) {
+        let mut words = line.split_whitespace().peekable();
+        match words.next() {
+            Some("ensemble") => self.ensemble = Some(Arc::new(configuration(&mut words))),
+            Some("pending") => self.pending = Some(Arc::new(configuration(&mut words))),
+            Some("me") => self.me(&mut words),
+            Some(time) => {
+                let ms = time.strip_prefix('@').unwrap_or_else(|| panic!("{line}?"));
+                self.at(Instant::from_millis(number(Some(ms))), &mut words, out);
+                self.outcome(out);
+            }
+            None => {}
         }
     }
-    out
-}
-
-#[test]
-fn elections_go_as_their_transcripts_say() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/zab/election/transcripts");
-    let mut names: Vec<_> =
-        std::fs::read_dir(&folder).expect("transcripts").collect::<Result<_, _>>().expect("names");
-    names.sort_by_key(std::fs::DirEntry::file_name);
-    let mut scenarios = 0;
-    for name in names {
-        let text = std::fs::read_to_string(name.path()).expect("a transcript");
-        let played = play(&text);
-        scenarios += text.lines().filter(|line| line.starts_with("== ")).count();
-        if std::env::var_os("OXKEEPER_WRITE_TRANSCRIPTS").is_some() {
-            std::fs::write(name.path(), played).expect("written");
-        } else {
-            assert_eq!(played, text, "{}", name.path().display());
-        }
-    }
-    assert!(scenarios >= 25, "{scenarios} scenarios");
 }
