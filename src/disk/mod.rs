@@ -149,6 +149,8 @@ pub trait DiskFile: Send + 'static {
     fn preallocate(&mut self, len: u64) -> io::Result<()>;
     /// Gives reserved room behind `from` back; length and contents (zeros) stay. Only a wish.
     fn release(&mut self, from: u64);
+    /// Its bytes will not be read again soon: they need not be cached. Only a wish.
+    fn forget(&self, _at: u64, _len: u64) {}
     /// Makes contents and length durable.
     fn sync(&mut self) -> io::Result<Synced>;
     /// Evidence without a sync, for operators who chose so (`forceSync=no`): the proof

@@ -61,6 +61,7 @@ impl<D: Disk> Epochs<D> {
                 "restore both files from one source; nothing was changed",
             ));
         }
+        let promised = if mutant::on("accepted-forgotten") { known } else { promised };
         let write = |name, epoch, anew| if anew { files.write(name, epoch) } else { files.sync(name, epoch) };
         let accepted = write(ACCEPTED, promised, accepted.is_none())?;
         let current = write(CURRENT, known, write_current)?;

@@ -38,7 +38,7 @@ pub(super) fn install<D: Disk>(
     let durable = writer.finish(tail.digest, tail.last_zxid)?;
     discard(disk, dirs, zxid)?;
     marks.change(|m| {
-        m.installing = None;
+        (m.installing, m.doubtful) = (None, false);
         m.segments.clear();
         m.floor = zxid;
     });

@@ -92,6 +92,9 @@ pub struct MarkSet {
     pub floor: Zxid,
     /// A snapshot of this zxid is being installed: once it has its name, it replaces all logs.
     pub installing: Option<Zxid>,
+    /// The end that was found may not be all that was promised: whole records stood behind a flaw that
+    /// no mark covered, as damage leaves them and a torn group commit may.
+    pub doubtful: bool,
     /// Segments, oldest first; the last one is the live one.
     pub segments: Vec<SegmentMark>,
 }
@@ -117,6 +120,9 @@ impl MarkSet {
         let mut t = format!("oxkeeper-mark 1\nnumber {}\nfloor {:x}\n", self.number, self.floor.0);
         if let Some(z) = self.installing {
             let _ = writeln!(t, "installing {:x}", z.0);
+        }
+        if self.doubtful {
+            t.push_str("doubtful\n");
         }
         for s in &self.segments {
             let name = log_name(s.name);
@@ -148,11 +154,12 @@ impl MarkSet {
         if installing.is_some() {
             lines.next();
         }
+        let doubtful = lines.next_if_eq(&"doubtful").is_some();
         let segments = lines.map(segment).collect::<Option<Vec<_>>>()?;
         if segments.len() > MARK_SEGMENTS {
             return None;
         }
-        Some(MarkSet { number, floor, installing, segments })
+        Some(MarkSet { number, floor, installing, doubtful, segments })
     }
 }
 
@@ -294,7 +301,8 @@ mod tests {
 
     #[test]
     fn a_set_comes_back_and_no_flip_goes_unseen() {
-        let mut set = MarkSet { number: 3, installing: Some(Zxid(0xabc)), ..MarkSet::default() };
+        let installing = Some(Zxid(0xabc));
+        let mut set = MarkSet { number: 3, installing, doubtful: true, ..MarkSet::default() };
         (1..40).for_each(|i| set.put(mark(i * 10, 100)));
         assert_eq!(set.segments.len(), MARK_SEGMENTS);
         assert_eq!(set.floor, Zxid(395));

@@ -15,18 +15,40 @@ use std::path::PathBuf;
 /// ZooKeeper keeps no fewer.
 pub const MIN_KEPT: usize = 3;
 
-/// Removes; returns a line for each file.
-pub fn purge<D: Disk>(disk: &D, dirs: &Dirs, keep: usize) -> Result<Vec<Notice>> {
+/// Files that are no longer needed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outdated {
+    /// Snapshots.
+    pub snapshots: Vec<PathBuf>,
+    /// Logs.
+    pub logs: Vec<PathBuf>,
+}
+
+/// What may go when `keep` snapshots stay. Nothing is changed.
+pub fn outdated<D: Disk>(disk: &D, dirs: &Dirs, keep: usize) -> Result<Outdated> {
     let kept = find_valid(disk, &dirs.snap(), keep.max(MIN_KEPT))?;
-    let Some(oldest) = kept.last() else { return Ok(Vec::new()) };
+    let Some(oldest) = kept.last() else { return Ok(Outdated::default()) };
     let logs = names::logs(disk, &dirs.log())?;
     let needed = names::logs_after(&logs, oldest.zxid).first().map(|l| l.first);
     let old_logs = logs.iter().filter(|l| l.first < oldest.zxid && needed.is_some_and(|n| l.first < n));
+    let snapshots = names::snapshots(disk, &dirs.snap())?;
+    let old_snapshots = snapshots.iter().filter(|s| s.zxid < oldest.zxid);
+    Ok(Outdated {
+        snapshots: old_snapshots.map(|s| s.path.clone()).collect(),
+        logs: old_logs.map(|l| l.path.clone()).collect(),
+    })
+}
+
+/// Removes; returns a line for each file.
+pub fn purge<D: Disk>(disk: &D, dirs: &Dirs, keep: usize) -> Result<Vec<Notice>> {
+    remove_all(disk, dirs, outdated(disk, dirs, keep)?)
+}
+
+/// Removes what [`outdated`] found; returns a line for each file.
+pub fn remove_all<D: Disk>(disk: &D, dirs: &Dirs, old: Outdated) -> Result<Vec<Notice>> {
     // Snapshots go first: a snapshot without the logs behind it would promise too much.
-    let old_snapshots = names::snapshots(disk, &dirs.snap())?;
-    let old_snapshots = old_snapshots.iter().filter(|s| s.zxid < oldest.zxid).map(|s| s.path.clone());
-    let mut removed = remove(disk, &dirs.snap(), old_snapshots.collect())?;
-    removed.extend(remove(disk, &dirs.log(), old_logs.map(|l| l.path.clone()).collect())?);
+    let mut removed = remove(disk, &dirs.snap(), old.snapshots)?;
+    removed.extend(remove(disk, &dirs.log(), old.logs)?);
     Ok(removed)
 }
 

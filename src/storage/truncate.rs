@@ -6,7 +6,7 @@
 //!   all of the new one.
 //! * Nothing at or below the point asked for is lost: where the logs do not reach from the snapshot
 //!   that is left to that point, nothing is changed.
-//! * A truncation that did not complete never reports success.
+//! * A truncation that did not complete never reports success; one over damage is none.
 
 use super::error::{Result, StorageError};
 use super::log::follows;
@@ -17,7 +17,7 @@ use super::names::{self, Dirs, LogFile};
 use super::snapshot::find_valid;
 use crate::disk::{Disk, DiskFile, Durable, Synced};
 use crate::limits::SNAPSHOT_CANDIDATES;
-use crate::types::Zxid;
+use crate::types::{Zxid, mutant};
 
 /// Where history is to end.
 struct Cut {
@@ -42,7 +42,8 @@ pub(super) fn truncate<D: Disk>(
     let last = cut.as_ref().map_or(base.zxid, |c| c.mark.last.max(base.zxid));
     lower_marks(marks, cut.as_ref(), last)?;
     // Newest first, each name durable before the next: no crash leaves a hole.
-    for s in names::snapshots(disk, &dirs.snap())?.iter().filter(|s| s.zxid > to) {
+    let later = |s: &&names::SnapshotFile| s.zxid > to && !mutant::on("cut-keeps-snapshots");
+    for s in names::snapshots(disk, &dirs.snap())?.iter().filter(later) {
         let _name = remove(disk, &s.path, &dirs.snap())?;
     }
     let mut synced = None;
@@ -100,14 +101,23 @@ fn find_cut<D: Disk>(disk: &D, logs: &[LogFile], to: Zxid) -> Result<Option<Cut>
         let mut reader = SegmentReader::open(disk, &log.path)?;
         let mut mark =
             SegmentMark { name: log.first, size: HEADER as u64, sum: 0, first: 0, last: Zxid::ZERO };
+        let mut passed = false;
         while let Some(entry) = reader.next_entry()? {
             if entry.zxid > to {
+                passed = true;
                 break;
             }
             mark.last = mark.last.max(entry.zxid);
             mark.size = reader.position();
             mark.sum = reader.sum();
             mark.first = reader.first_checksum().unwrap_or(0);
+        }
+        // What is hidden behind a flaw may have been promised: a cut there would take it along.
+        let goes_on = logs.iter().find(|l| l.first > log.first).is_some_and(|l| follows(mark.last, l.first));
+        let flaw = reader.end().and_then(|end| end.flaw).filter(|_| !passed && !goes_on);
+        if let Some(flaw) = flaw.filter(|_| !mutant::on("cut-at-damage")) {
+            let what = format!("history is to be cut behind {to}, but {}", flaw.text());
+            return Err(StorageError::damage(&log.path, reader.position(), Some(to), what));
         }
         if mark.first != 0 {
             return Ok(Some(Cut { log: log.clone(), mark }));
@@ -122,7 +132,7 @@ fn lower_marks<D: Disk>(marks: &mut Marks<D>, cut: Option<&Cut>, last: Zxid) -> 
         if let Some(c) = cut {
             m.put(c.mark);
         }
-        m.floor = last;
+        (m.floor, m.doubtful) = (last, false);
     });
     // Both copies: the older one must not come back.
     marks.write(true)?;

@@ -168,6 +168,11 @@ impl AclTable {
         }
     }
 
+    /// Nodes whose list is one of those that `is` picks.
+    pub(super) fn count_where(&self, is: impl Fn(&[Acl]) -> bool) -> u64 {
+        self.entries.iter().flatten().filter(|e| is(&e.list)).map(|e| e.uses).sum()
+    }
+
     /// Every stored list with its id, by slot.
     pub(super) fn iter(&self) -> impl Iterator<Item = (i64, &AclList)> {
         self.entries.iter().skip(1).flatten().map(|e| (e.id, &e.list))

@@ -51,7 +51,7 @@ pub use snapshot::{Leftovers, SnapshotCursor};
 pub use view::NodeView;
 
 use crate::limits::DIGEST_LOG;
-use crate::types::{Owner, Zxid};
+use crate::types::{Acl, Owner, Zxid, perms};
 use acl::AclTable;
 use node::{NONE, ROOT};
 use owners::Owners;
@@ -227,6 +227,15 @@ impl Tree {
     /// Java's count of nodes: the root stands twice in its map, so a fresh tree has 5.
     pub fn node_count(&self) -> usize {
         self.store.live() + 1
+    }
+
+    /// Nodes whose ACL lets anybody change them, their children or the ACL itself. Looks at every list
+    /// once, not at every node.
+    pub fn world_writable(&self) -> u64 {
+        let changes = perms::ALL & !perms::READ;
+        let anybody =
+            |acl: &Acl| acl.id.scheme == "world" && acl.id.id == "anyone" && acl.perms & changes != 0;
+        self.acls.count_where(|list| list.iter().any(anybody))
     }
 
     /// Characters of paths and bytes of data (`approximate_data_size`). As in Java, what

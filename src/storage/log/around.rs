@@ -2,15 +2,17 @@
 //!
 //! # Invariants
 //!
-//! * What is said to be held is held without a gap from there to the end of the log.
+//! * What is said to be held is held without a gap from there to the end of the log. Where damage hides
+//!   what stood there nothing is said: a learner must not cut what this log alone has lost.
 //! * Only durable transactions count.
 
+use super::follows;
 use super::read::SegmentReader;
 use crate::disk::{Disk, DiskFile};
 use crate::storage::error::{Result, StorageError};
 use crate::storage::mark::SegmentMark;
 use crate::storage::names::{self, Dirs, LogFile};
-use crate::types::Zxid;
+use crate::types::{Zxid, mutant};
 
 /// The neighbourhood of a zxid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,16 +59,28 @@ fn within<D: Disk>(
 ) -> Result<()> {
     let mut reader = SegmentReader::open(disk, &log.path)?;
     let mut passed = 0;
+    let follower = found.next;
+    let mut passed_by = false;
     while let Some(entry) = reader.next_entry()? {
-        if entry.zxid > until {
-            break;
-        }
-        if entry.zxid > zxid {
+        passed_by = entry.zxid > until || entry.zxid > zxid;
+        if entry.zxid > zxid && entry.zxid <= until {
             found.next = Some(entry.zxid);
+        }
+        if passed_by {
             break;
         }
         found.floor = Some(entry.zxid);
         passed = reader.position();
+    }
+    // It ended before the place was passed: as it should, or by damage? (However an older segment ends,
+    // nothing is missing if the next one goes on exactly there.)
+    let flaw = reader.end().is_some_and(|end| end.flaw.is_some());
+    let hidden = match follower {
+        Some(next) => found.floor.is_some_and(|floor| !follows(floor, next)),
+        None => flaw,
+    };
+    if !passed_by && hidden && !mutant::on("neighbours-behind-damage") {
+        found.floor = None;
     }
     if found.floor < Some(until) {
         found.bytes += len(disk, marks, log)?.saturating_sub(passed);

@@ -106,6 +106,9 @@ pub struct Recovered<D: Disk> {
     pub last: Zxid,
     /// The proof that [`Recovered::last`] is durable: the licence for a vote.
     pub durable: Durable<Zxid>,
+    /// More may have been promised than what was found: a member must not vote with it before it has
+    /// learned from a leader.
+    pub doubtful: bool,
     /// The snapshot it started from.
     pub snapshot: Option<SnapshotInfo>,
     /// Transactions replayed behind it.
@@ -178,8 +181,19 @@ pub fn examine<D: Disk, L: Loader>(disk: &D, dirs: &Dirs, rules: &Rules, loader:
 /// Cuts, removes and syncs what the examination said, and opens the storage.
 fn complete<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, x: Examined) -> Result<Recovered<D>> {
     let Examined { snapshot, mut last, replayed, mut notices, .. } = x;
-    let (mut set, synced) = repair::settle(disk, dirs, &x.replay, x.file.as_ref(), x.marks, &mut notices)?;
+    let mut known = x.marks;
+    if x.replay.doubtful {
+        // Before the cut, which leaves nothing to doubt.
+        let mut marks = Marks::new(disk.clone(), dirs.clone(), known.unwrap_or_default());
+        marks.change(|m| m.doubtful = true);
+        marks.settle()?;
+        known = Some(marks.set().clone());
+    }
+    let doubtful = known.as_ref().is_some_and(|m| m.doubtful);
+    let (mut set, synced) = repair::settle(disk, dirs, &x.replay, x.file.as_ref(), known, &mut notices)?;
+    set.doubtful = doubtful;
     if let Some(z) = x.installed {
+        set.doubtful = false;
         discard(disk, dirs, z)?;
         // Neither copy may ask for it again.
         let mut marks = Marks::new(disk.clone(), dirs.clone(), set);
@@ -193,7 +207,7 @@ fn complete<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, x: Examined) -> Resul
     let log_bytes = x.replay.segments.iter().map(|s| s.len).sum();
     let storage = Storage::new(disk.clone(), dirs.clone(), rules.clone(), set, last);
     let durable = Durable::new(last, &synced);
-    Ok(Recovered { storage, last, durable, snapshot, replayed, log_bytes, notices })
+    Ok(Recovered { storage, last, durable, doubtful, snapshot, replayed, log_bytes, notices })
 }
 
 /// The snapshot whose installation was interrupted after the old history had become void.
@@ -286,7 +300,8 @@ fn check_reach(dirs: &Dirs, found: &Found, replay: &replay::Replay, marks: Optio
             format!("the newest snapshot is damaged, and the older ones with the logs reach only {last}");
         return Err(StorageError::damage(&s.path, 0, Some(s.zxid), what));
     }
-    if let Some(m) = marks.filter(|m| replay.marks_count && m.floor > last) {
+    let counts = replay.marks_count && !mutant::on("damage-cut");
+    if let Some(m) = marks.filter(|m| counts && m.floor > last) {
         let what = format!("history was durable up to {}, but snapshots and logs reach only {last}", m.floor);
         return Err(StorageError::damage(&dirs.log(), 0, last.next(), what).cured_by(marked_cure(dirs)));
     }

@@ -47,6 +47,8 @@ pub(super) struct Replay {
     pub(super) segments: Vec<Segment>,
     /// Nobody else wrote or cut here: the marks' floor counts.
     pub(super) marks_count: bool,
+    /// Whole records stand behind the end, and no mark says whether they were ever promised.
+    pub(super) doubtful: bool,
 }
 
 struct Pass<'a, L> {
@@ -60,6 +62,7 @@ struct Pass<'a, L> {
     /// Zxids and checksums of the last records, ascending, to know those that were written again.
     known: VecDeque<(Zxid, u32)>,
     delivered: u64,
+    doubtful: bool,
 }
 
 /// Hands every transaction behind the snapshot to the loader.
@@ -85,6 +88,7 @@ pub(super) fn replay<D: Disk, L: super::Loader>(
         last: base,
         known: VecDeque::new(),
         delivered: 0,
+        doubtful: false,
     };
     let mut segments = Vec::new();
     for (i, log) in plan.iter().enumerate() {
@@ -92,7 +96,8 @@ pub(super) fn replay<D: Disk, L: super::Loader>(
         segments.push(pass.segment(disk, log, next)?);
     }
     let marks_count = marks.is_some_and(|m| pass.nobody_else_wrote(m, logs, &segments));
-    Ok(Replay { last: pass.last, delivered: pass.delivered, segments, marks_count })
+    let (last, delivered, doubtful) = (pass.last, pass.delivered, pass.doubtful);
+    Ok(Replay { last, delivered, segments, marks_count, doubtful })
 }
 
 /// Index of the last segment with at least one whole record.
@@ -207,6 +212,7 @@ impl<L: super::Loader> Pass<'_, L> {
                 self.notices.push(Notice(text));
                 Ok(true)
             }
+            Judgement::Broken if mutant::on("damage-cut") => Ok(true),
             Judgement::Broken => {
                 let what =
                     format!("the log was durable up to offset {}, up to zxid {}", mark.size, mark.last);
@@ -227,7 +233,8 @@ impl<L: super::Loader> Pass<'_, L> {
         let from = end.offset.max(HEADER as u64);
         let behind = look_behind(reader, from, last.unwrap_or(Zxid::ZERO))?;
         let foreign = reader.header() == HeaderState::Foreign;
-        if let Some(hidden) = behind.far.or(behind.first.filter(|_| !ours || foreign)) {
+        let hidden = behind.far.or(behind.first.filter(|_| !ours || foreign));
+        if let Some(hidden) = hidden.filter(|_| !mutant::on("damage-cut")) {
             let why = end.flaw.map_or("zeros stand where a record should", |f| f.text());
             let what = format!("{why}, but {} at offset {} is whole", hidden.zxid, hidden.offset);
             return Err(StorageError::damage(reader.path(), end.offset, self.last.next(), what));
@@ -243,6 +250,17 @@ impl<L: super::Loader> Pass<'_, L> {
         let torn = end.flaw.is_some() || behind.dirty;
         if torn && mutant::on("torn-tail-refused") {
             return Err(StorageError::damage(reader.path(), from, self.last.next(), "a bad record"));
+        }
+        if let Some(hidden) = behind.first.filter(|_| !mutant::on("damage-cut")) {
+            self.doubtful = true;
+            let text = format!(
+                "{}: {} at offset {} is whole behind a flaw, and no mark tells whether it was promised: a \
+                 member of an ensemble learns from its leader before it votes",
+                reader.path().display(),
+                hidden.zxid,
+                hidden.offset
+            );
+            self.notices.push(Notice(text));
         }
         if torn {
             let text =
