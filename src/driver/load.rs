@@ -26,6 +26,8 @@ pub struct Start<D: Disk> {
     pub storage: Storage<D>,
     /// The last zxid; -1 for an empty database that must not be trusted.
     pub last: Zxid,
+    /// More may have been promised: a member learns from a leader before it votes.
+    pub doubtful: bool,
     /// The snapshot it started from.
     pub snapshot: Option<SnapshotInfo>,
     /// Transactions replayed behind it.
@@ -49,16 +51,18 @@ pub struct MemberFiles<D: Disk> {
 }
 
 /// Rebuilds the state, and keeps the last few transactions as they came.
-pub(super) struct Load {
+pub(super) struct Load<'a> {
     rebuild: Rebuild,
     window: VecDeque<Record>,
     /// So many at most.
     keep: usize,
+    /// Told when a snapshot is loaded; what comes behind is the log.
+    told: Option<&'a mut dyn FnMut()>,
 }
 
-impl Load {
-    pub(super) fn new(tree: TreeConfig, keep: usize) -> Load {
-        Load { rebuild: Rebuild::new(tree), window: VecDeque::new(), keep }
+impl<'a> Load<'a> {
+    pub(super) fn new(tree: TreeConfig, keep: usize) -> Load<'a> {
+        Load { rebuild: Rebuild::new(tree), window: VecDeque::new(), keep, told: None }
     }
 
     pub(super) fn finish(self) -> (Recovered, Vec<Proposal>) {
@@ -67,7 +71,7 @@ impl Load {
     }
 }
 
-impl SnapshotVisitor for Load {
+impl SnapshotVisitor for Load<'_> {
     fn head(&mut self, head: SnapshotHead) -> std::result::Result<(), String> {
         self.rebuild.head(head);
         Ok(())
@@ -78,7 +82,7 @@ impl SnapshotVisitor for Load {
     }
 }
 
-impl Loader for Load {
+impl Loader for Load<'_> {
     fn begin(&mut self, _: &SnapshotFile) {
         self.rebuild.begin_snapshot();
         self.window.clear();
@@ -86,7 +90,11 @@ impl Loader for Load {
 
     fn loaded(&mut self, info: &SnapshotInfo) -> std::result::Result<(), String> {
         let trailer = info.digest.map(|d| (d.zxid, d.version, d.digest));
-        self.rebuild.end_snapshot(info.zxid, trailer)
+        self.rebuild.end_snapshot(info.zxid, trailer)?;
+        if let Some(told) = &mut self.told {
+            told();
+        }
+        Ok(())
     }
 
     fn fresh(&mut self) -> Fresh {
@@ -110,7 +118,19 @@ impl Loader for Load {
 
 /// Recovers the state from `dirs`.
 pub fn start<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, tree: TreeConfig) -> Result<Start<D>> {
-    begin(disk, dirs, rules, Load::new(tree, 0)).map(|begun| begun.start)
+    start_told(disk, dirs, rules, tree, &mut || ())
+}
+
+/// The same; `told` is called when the snapshot is loaded, before the log is replayed.
+pub fn start_told<D: Disk>(
+    disk: &D,
+    dirs: &Dirs,
+    rules: &Rules,
+    tree: TreeConfig,
+    told: &mut dyn FnMut(),
+) -> Result<Start<D>> {
+    let load = Load { told: Some(told), ..Load::new(tree, 0) };
+    begin(disk, dirs, rules, load).map(|begun| begun.start)
 }
 
 /// Recovers the state of a member from `dirs`, with what it has promised and its last transactions,
@@ -122,7 +142,20 @@ pub fn start_member<D: Disk>(
     tree: TreeConfig,
     window: usize,
 ) -> Result<MemberFiles<D>> {
-    let Begun { start, last, window } = begin(disk, dirs, rules, Load::new(tree, window))?;
+    start_member_told(disk, dirs, rules, tree, window, &mut || ())
+}
+
+/// The same; `told` is called when the snapshot is loaded, before the log is replayed.
+pub fn start_member_told<D: Disk>(
+    disk: &D,
+    dirs: &Dirs,
+    rules: &Rules,
+    tree: TreeConfig,
+    window: usize,
+    told: &mut dyn FnMut(),
+) -> Result<MemberFiles<D>> {
+    let load = Load { told: Some(told), ..Load::new(tree, window) };
+    let Begun { start, last, window } = begin(disk, dirs, rules, load)?;
     let epochs = Epochs::load(disk, dirs, start.last)?;
     let (current, accepted) = epochs.promised();
     Ok(MemberFiles { start, epochs, promises: Promises { last, current, accepted }, window })
@@ -134,7 +167,7 @@ struct Begun<D: Disk> {
     window: Vec<Proposal>,
 }
 
-fn begin<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, mut load: Load) -> Result<Begun<D>> {
+fn begin<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, mut load: Load<'_>) -> Result<Begun<D>> {
     let found = recover(disk, dirs, rules, &mut load)?;
     let differences = load.rebuild.differences().to_vec();
     let (recovered, window) = load.finish();
@@ -142,6 +175,7 @@ fn begin<D: Disk>(disk: &D, dirs: &Dirs, rules: &Rules, mut load: Load) -> Resul
         recovered,
         storage: found.storage,
         last: found.last,
+        doubtful: found.doubtful,
         snapshot: found.snapshot,
         replayed: found.replayed,
         notices: found.notices,

@@ -45,6 +45,8 @@ pub struct MemberWorker<D: Disk> {
     last: Durable<Zxid>,
     /// The failure was told.
     told: bool,
+    /// How the storage is, as it was told last: that there is room again is told whatever had none.
+    said: StorageState,
 }
 
 impl<D: Disk> MemberWorker<D> {
@@ -65,6 +67,7 @@ impl<D: Disk> MemberWorker<D> {
             staged: None,
             last,
             told: false,
+            said: StorageState::Good,
         }
     }
 
@@ -89,13 +92,17 @@ impl<D: Disk> MemberWorker<D> {
     /// Looks at the room left, and tries again what waits for it: called about once a second.
     /// Answers when something changed.
     pub fn check(&mut self) -> Vec<DiskDone> {
-        let before = self.worker.state();
         let completion = self.worker.check();
         let mut done = Vec::new();
-        if completion.durable.is_some() || completion.state != before {
+        let worse = completion.state != self.said && completion.state != StorageState::Good;
+        if completion.durable.is_some() || worse {
             done.push(self.logged(completion));
         }
         self.work(&mut done);
+        let waits = !self.waiting.is_empty() || self.worker.state() != StorageState::Good;
+        if self.said == StorageState::Full && !waits {
+            done.push(self.room(StorageState::Good));
+        }
         done
     }
 
@@ -122,7 +129,7 @@ impl<D: Disk> MemberWorker<D> {
                     Err(e) if e.is_full() && is_epoch(&op) => {
                         self.waiting.push_front(op);
                         if !self.give_up() {
-                            done.push(full(self.waiting.len()));
+                            done.push(self.room(StorageState::Full));
                             break;
                         }
                     }
@@ -148,7 +155,15 @@ impl<D: Disk> MemberWorker<D> {
     fn logged(&mut self, c: Completion) -> DiskDone {
         self.last = c.durable.unwrap_or(self.last);
         let Completion { durable, state, snapshot_due, waiting, written } = c;
+        self.said = state;
         DiskDone::Logged { durable, state, snapshot_due, waiting, written }
+    }
+
+    /// There is room again, or none for what waits.
+    fn room(&mut self, state: StorageState) -> DiskDone {
+        self.said = state;
+        let waiting = self.waiting.len();
+        DiskDone::Logged { durable: None, state, snapshot_due: false, written: (0, 0), waiting }
     }
 
     fn one(&mut self, op: &DiskOp) -> Result<DiskDone> {
@@ -250,10 +265,4 @@ impl<D: Disk> MemberWorker<D> {
 
 fn is_epoch(op: &DiskOp) -> bool {
     matches!(op, DiskOp::Accepted(_) | DiskOp::Current(_))
-}
-
-/// So many wishes wait for room.
-fn full(waiting: usize) -> DiskDone {
-    let (durable, state, written) = (None, StorageState::Full, (0, 0));
-    DiskDone::Logged { durable, state, snapshot_due: false, written, waiting }
 }

@@ -28,7 +28,7 @@ mod worker;
 mod tests;
 
 pub use branch::Branch;
-pub use load::{MemberFiles, Start, start, start_member};
+pub use load::{MemberFiles, Start, start, start_member, start_member_told, start_told};
 pub use member::{MemberRules, MemberWorker};
 pub use policy::{SnapshotPolicy, Spread};
 pub use receive::{NotReceived, SnapshotReceiver, Staged};

@@ -335,10 +335,42 @@ fn while_there_is_no_room_everything_waits_and_settling_gives_it_up() {
         other => panic!("{other:?}"),
     }
     rig.disk.set_capacity(None);
-    assert!(rig.worker.check().iter().all(|d| !matches!(d, DiskDone::Accepted(_))), "it was given up");
+    let done = rig.worker.check();
+    assert!(done.iter().all(|d| !matches!(d, DiskDone::Accepted(_))), "it was given up");
+    assert!(is_room_told(&done), "{done:?}");
     let next = reached.next().unwrap();
     let done = rig.ask(appends([next]));
     assert!(matches!(&done[..], [DiskDone::Logged { durable: Some(d), .. }] if *d.get() == next), "{done:?}");
+}
+
+/// Is the last word that there is room?
+fn is_room_told(done: &[DiskDone]) -> bool {
+    matches!(done, [.., DiskDone::Logged { state: StorageState::Good, waiting: 0, .. }])
+}
+
+#[test]
+fn an_epoch_that_found_no_room_and_was_given_up_is_followed_by_the_word_that_there_is_room() {
+    let mut rig = open(&MemDisk::new());
+    rig.ask(appends(epoch(1, 1..=2)));
+    let full =
+        |done: &[DiskDone]| matches!(done, [DiskDone::Logged { state: StorageState::Full, waiting: 1, .. }]);
+    rig.disk.set_capacity(Some(rig.disk.used()));
+    let done = rig.ask([DiskOp::Accepted(7)]);
+    assert!(full(&done), "{done:?}");
+    let done = rig.worker.check();
+    assert!(full(&done), "{done:?}");
+    rig.ask([DiskOp::Settle]);
+    rig.disk.set_capacity(None);
+    let done = rig.worker.check();
+    assert!(is_room_told(&done), "the log itself never was full: {done:?}");
+    let done = rig.worker.check();
+    assert!(done.is_empty(), "once: {done:?}");
+    // Not given up: it is written when there is room, and that is told, too.
+    rig.disk.set_capacity(Some(rig.disk.used()));
+    rig.ask([DiskOp::Accepted(8)]);
+    rig.disk.set_capacity(None);
+    let done = rig.worker.check();
+    assert!(matches!(done[0], DiskDone::Accepted(_)) && is_room_told(&done), "{done:?}");
 }
 
 #[test]

@@ -5,11 +5,12 @@
 //! * Nothing is appended after a failure that latched.
 //! * Entries that found no room stay at the front, in order, ahead of all later ones.
 
+use super::branch::Branch;
 use super::policy::SnapshotPolicy;
 use crate::disk::{Disk, Durable};
 use crate::replica::StorageState;
 use crate::storage::log::write::LogEntry;
-use crate::storage::{Health, Notice, Storage, StorageError};
+use crate::storage::{Health, Notice, SnapshotWriter, Storage, StorageError, Tail};
 use crate::types::Zxid;
 use crate::zab::Proposal;
 use std::collections::VecDeque;
@@ -94,6 +95,26 @@ impl<D: Disk> Worker<D> {
     /// Removes snapshots and logs beyond the newest `keep` snapshots.
     pub fn purge(&mut self, keep: usize) -> Result<Vec<Notice>, StorageError> {
         self.storage.purge(keep)
+    }
+
+    /// Puts a complete snapshot of another history in place of everything (a restore). Nothing is under way.
+    ///
+    /// # Errors
+    ///
+    /// The storage failed: nothing is promised any more.
+    pub fn replace(
+        &mut self,
+        branch: &Branch,
+        writer: SnapshotWriter<D>,
+        tail: Tail,
+    ) -> Result<Durable<Zxid>, StorageError> {
+        let mut held = branch.hold();
+        let done = self.storage.install(writer, tail).map_err(StorageError::final_even_if_full);
+        match &done {
+            Ok(_) => held.replace(),
+            Err(e) => self.fail(e.clone()),
+        }
+        done
     }
 
     /// Opens a new segment with the next append.

@@ -147,6 +147,16 @@ pub struct Forwarded {
     pub record: Bytes,
 }
 
+/// Op code of a sync (`ZooDefs.OpCode.sync`).
+const SYNC: i32 = 9;
+
+impl Forwarded {
+    /// Is it a sync, whose answer is a packet of its own?
+    pub fn is_sync(&self) -> bool {
+        self.op == SYNC
+    }
+}
+
 /// A session that was heard of since the last ping, and its time-out, ms.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Touch {

@@ -21,7 +21,7 @@ use crate::types::decision::{Decision, Operation, Outcome, Part, Who};
 use crate::types::{CreateMode, SessionId};
 
 /// The operation that an op code asks for.
-fn operation(op: OpCode) -> Operation {
+pub fn operation_of(op: OpCode) -> Operation {
     match op {
         OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl => Operation::Create,
         OpCode::Delete | OpCode::DeleteContainer => Operation::Delete,
@@ -83,7 +83,7 @@ pub(super) fn applied(
     let zxid = Some(pending.record.header.zxid);
     let base = Decision {
         zxid,
-        ..Decision::new(who(&origin.conn, &asked.identities), operation(origin.op), Code::Ok, 0)
+        ..Decision::new(who(&origin.conn, &asked.identities), operation_of(origin.op), Code::Ok, 0)
     };
     let request = Decoded::decode(origin.op, &mut Reader::new(&asked.record)).ok();
     match (&pending.record.txn, &request) {
@@ -203,7 +203,7 @@ fn failed(shared: &Shared, conn: &Conn, base: Decision<'_>, request: Option<&Dec
 /// A request is refused before it became a transaction, or is none.
 pub(super) fn refused(shared: &Shared, request: &Request, code: Code) {
     let Some(op) = request.op else { return };
-    let base = Decision::new(who(&request.conn, &request.identities), operation(op), code, 0);
+    let base = Decision::new(who(&request.conn, &request.identities), operation_of(op), code, 0);
     if !op.is_ordered() && !base.is_audited() {
         return;
     }
@@ -221,7 +221,7 @@ pub(super) fn refused_read(shared: &Shared, ask: &Ask<'_>, path: &str, code: Cod
             &live
         }
     };
-    let decision = Decision::new(who(ask.conn, identities), operation(ask.op), code, 0);
+    let decision = Decision::new(who(ask.conn, identities), operation_of(ask.op), code, 0);
     if decision.is_audited() {
         shared.decided(Some(ask.conn), &if path.is_empty() { decision } else { decision.at(path) });
     }

@@ -43,6 +43,8 @@ pub(super) struct Outstanding {
     order: VecDeque<(Zxid, Arc<str>)>,
     digest: i64,
     digesting: bool,
+    /// Changes since they were counted last.
+    recorded: usize,
 }
 
 /// Where a multi began, to return to.
@@ -118,6 +120,7 @@ impl Outstanding {
             mark.undo.push((key.clone(), before));
         }
         self.order.push_back((zxid, key));
+        self.recorded += 1;
     }
 
     /// Begins a multi of so many parts.
@@ -127,6 +130,7 @@ impl Outstanding {
 
     /// Undoes everything since the mark.
     pub fn undo(&mut self, mark: Mark) {
+        self.recorded = self.recorded.saturating_sub(self.order.len().saturating_sub(mark.order));
         self.order.truncate(mark.order);
         self.digest = mark.digest;
         for (path, before) in mark.undo.into_iter().rev() {
@@ -137,18 +141,25 @@ impl Outstanding {
         }
     }
 
-    /// The transaction is applied: the tree itself shows its changes now.
-    pub fn applied(&mut self, zxid: Zxid) {
+    /// Changes recorded since the last call.
+    pub fn take_recorded(&mut self) -> usize {
+        std::mem::take(&mut self.recorded)
+    }
+
+    /// The transaction is applied: the tree itself shows its changes now. How many those were.
+    pub fn applied(&mut self, zxid: Zxid) -> usize {
+        let before = self.order.len();
         while let Some((at, _)) = self.order.front()
             && *at <= zxid
         {
-            let Some((at, path)) = self.order.pop_front() else { return };
+            let Some((at, path)) = self.order.pop_front() else { break };
             if let Entry::Occupied(entry) = self.by_path.entry(path)
                 && entry.get().zxid <= at
             {
                 entry.remove();
             }
         }
+        before - self.order.len()
     }
 
     /// Corrects a session's list of ephemerals by what is under way.

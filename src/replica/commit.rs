@@ -12,7 +12,7 @@ use super::audit;
 use super::changes::Outstanding;
 use super::conn::{Conn, Phase};
 use super::node::Node;
-use super::observe::{Event, SessionEvent};
+use super::observe::{Applied, Event, Round, Seat, SessionEvent, Work};
 use super::pipeline::{Confirmed, Entry, Pending, Request, Source};
 use super::read::{self, Ask, Holder};
 use super::reply;
@@ -23,7 +23,7 @@ use crate::error::Code;
 use crate::limits::APPLY_BATCH;
 use crate::proto::{OpCode, error_reply};
 use crate::tree::Changes;
-use crate::txn::{Record, Txn};
+use crate::txn::{Record, Txn, kind};
 use crate::types::stages::StageTimes;
 use crate::types::{Now, SessionId, Zxid};
 use std::sync::Arc;
@@ -32,9 +32,34 @@ impl Node {
     /// Works off everything that may leave.
     pub(super) fn advance(&mut self, now: Now) {
         let shared = self.shared.clone();
+        let commits = self.committed > self.worked_off;
+        if commits {
+            self.round_begins(&shared);
+        }
         while self.work_off(&shared, now) {}
+        if commits {
+            self.worked_off = self.committed;
+            shared.note(&Event::Ends(Work::Round));
+            shared.note(&Event::Round(std::mem::take(&mut self.round)));
+        }
         if self.trust.is_lost() {
             self.stop_serving("this server's tree differs from the ensemble's");
+        }
+    }
+
+    fn round_begins(&mut self, shared: &Shared) {
+        let waiting_writes = self.pipeline.transactions();
+        let held = if let Role::Learning(learning) = &self.role { learning.waiting() } else { 0 };
+        let waiting_reads = held.max(self.pipeline.len() - waiting_writes);
+        self.round = Round { seat: self.seat(), waiting_writes, waiting_reads, ..Round::default() };
+        shared.note(&Event::Begins(Work::Round));
+    }
+
+    fn seat(&self) -> Seat {
+        match self.role {
+            Role::Leading(_) => Seat::Leads,
+            Role::Learning(_) => Seat::Learns,
+            Role::Alone | Role::Looking | Role::ReadOnly => Seat::Alone,
         }
     }
 
@@ -58,21 +83,23 @@ impl Node {
     fn apply(&mut self, shared: &Shared, store: &mut Store, mut pending: Pending, now: Now) {
         let header = pending.record.header;
         let queued = matches!(pending.source, Source::Queued).then_some(SessionId(header.client_id));
-        if let Some(session) = queued {
-            self.dequeue(shared, store, session, &mut pending, now);
-        }
+        let mut queue = queued.and_then(|session| self.dequeue(shared, store, session, &mut pending, now));
         let mut changes = Changes::default();
         let acl_before =
             if shared.audited() { audit::acl_of(&store.tree, &pending.record.txn) } else { None };
         let applied = store.tree.apply(&header, &pending.record.txn, &mut changes);
-        self.outstanding.applied(header.zxid);
+        let remembered = self.outstanding.applied(header.zxid);
         if !self.verify_digest(store, &pending.record) {
             drop(changes);
             return self.forget_pending(pending);
         }
-        pending.stages.logged = now.mono;
+        let (seat, own) = (self.seat(), pending.origin().is_some());
+        if seat == Seat::Alone {
+            pending.stages.logged = now.mono; // its durability is the commit
+        }
         pending.stages.committed = now.mono;
         pending.stages.applied = now.mono;
+        let stages = StageTimes { replied: now.mono, ..pending.stages };
         self.delivery.deliver(shared, &changes.0, &mut self.touched);
         if shared.audited() {
             audit::applied(shared, &pending, &applied, &changes.0, acl_before.as_deref());
@@ -89,9 +116,28 @@ impl Node {
             }
             Source::Own | Source::Elsewhere | Source::Queued => {}
         }
+        let reads = self.round.reads;
         if let Some(session) = queued {
             self.answer_ready(shared, store, session, now);
         }
+        if let Some(queue) = &mut queue {
+            queue.reads_after = self.round.reads - reads;
+            self.round.drained += 1;
+        }
+        self.round.writes += 1;
+        if applied.code == Code::Ok {
+            written(shared, &pending.record.txn);
+        }
+        let (reconfigures, age_ms) = (header.kind == kind::RECONFIG, now.wall_ms - header.time);
+        shared.note(&Event::Applied(&Applied {
+            seat,
+            own,
+            reconfigures,
+            age_ms,
+            stages,
+            changes: remembered,
+            queue,
+        }));
     }
 
     fn forget_pending(&mut self, pending: Pending) {
@@ -131,6 +177,7 @@ impl Node {
 
     /// Answers what needs no transaction; the store shows what was committed before it.
     pub(super) fn read(&mut self, shared: &Shared, store: &Store, request: &Request, now: Now) {
+        self.round.reads += 1;
         if let Some(op) = request.op
             && request.conn.phase() == Phase::Established
         {
@@ -187,6 +234,7 @@ impl Node {
         self.outstanding = Outstanding::new(&store.tree, shared.config.tree.digest);
         self.last_proposed = store.tree.last_zxid();
         self.committed = self.last_proposed;
+        self.worked_off = self.committed;
     }
 
     /// Ends every connection, and with them everything that clients wait for. Transactions under
@@ -208,6 +256,27 @@ impl Node {
             }
         }
         self.holders.clear();
+    }
+}
+
+/// Tells which znodes a transaction has written.
+fn written(shared: &Shared, txn: &Txn) {
+    let tell = |path: &str, data: Option<&[u8]>| {
+        shared.note(&Event::Written { path, bytes: data.map_or(0, <[u8]>::len) });
+    };
+    match txn {
+        Txn::Create(c) | Txn::CreateTtl(c, _) | Txn::CreateContainer(c) => tell(&c.path, c.data.as_deref()),
+        Txn::SetData { path, data, .. } => tell(path, data.as_deref()),
+        Txn::Delete { path } => tell(path, None),
+        Txn::CloseSession { paths } => paths.iter().flatten().for_each(|path| tell(path, None)),
+        Txn::Multi(parts) if !parts.iter().any(|part| matches!(part.txn, Txn::Error { .. })) => {
+            parts.iter().for_each(|part| written(shared, &part.txn));
+        }
+        Txn::Multi(_)
+        | Txn::CreateSession { .. }
+        | Txn::SetAcl { .. }
+        | Txn::Check { .. }
+        | Txn::Error { .. } => {}
     }
 }
 

@@ -49,6 +49,8 @@ pub struct ReplicaConfig {
     pub container_spacing: Duration,
     /// `znode.container.maxNeverUsedIntervalMs`, 0 is never.
     pub container_never_used_ms: i64,
+    /// `leader.ackLoggingFrequency`: every how many proposals an acknowledgement is measured; `None` is never.
+    pub ack_every: Option<u32>,
 }
 
 impl ReplicaConfig {
@@ -96,6 +98,7 @@ impl ReplicaConfig {
                 .tree
                 .container_max_never_used_interval_ms
                 .map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX)),
+            ack_every: s.metrics.ack_logging_frequency,
         }
     }
 }

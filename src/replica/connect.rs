@@ -18,7 +18,7 @@ use super::role::Role;
 use crate::proto::{ConnectRequest, ConnectResponse, OpCode};
 use crate::session::{Session, password};
 use crate::txn::{Txn, kind};
-use crate::types::{Now, SessionId};
+use crate::types::{Now, SessionId, mutant};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -50,7 +50,7 @@ impl Node {
         let store = self.shared.store();
         if !serves {
             Some("this server has no leader, or is not up to date yet; it must try another one")
-        } else if request.last_zxid_seen > store.tree.last_zxid().0 {
+        } else if request.last_zxid_seen > store.tree.last_zxid().0 && !mutant::on("lagging-server-taken") {
             Some("it has seen a later zxid than this server; it must try another one")
         } else if !matches!(self.role, Role::ReadOnly) {
             None

@@ -6,7 +6,8 @@
 //!   in order. What cannot be decoded or is refused becomes an error transaction of its own zxid.
 //! * A session has one owner: the link, or this server itself, where its client was last accepted.
 //!   Writes that come another way are refused with SESSIONMOVED.
-//! * Only the leader ends sessions for silence, by its own monotonic clock.
+//! * Only the leader ends sessions for silence, by its own monotonic clock. What a learner forwarded for
+//!   a session before it heard of its end is refused, although unknown sessions may be local ones.
 
 use super::admit::{Admitted, Standing};
 use super::node::Node;
@@ -16,11 +17,12 @@ use crate::auth::Identities;
 use crate::auth::rules::{Rule, rule};
 use crate::error::Code;
 use crate::jute::Reader;
+use crate::limits::LEADER_ENDED_SESSIONS;
 use crate::peer::{Forwarded, Revalidation, Touch};
 use crate::proto::OpCode;
 use crate::txn::{Txn, kind};
 use crate::types::{Id, LinkId, Now, SessionId, mutant};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Where a session's client is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +37,10 @@ pub(super) enum Owner {
 #[derive(Debug, Default)]
 pub(super) struct Leading {
     owners: HashMap<SessionId, Owner>,
+    /// Sessions that ended of late: they are no learner's local ones.
+    ended: HashSet<SessionId>,
+    /// The same, oldest first.
+    ended_in_order: VecDeque<SessionId>,
     /// Links with a sync to answer, in order.
     syncs: Vec<LinkId>,
     /// The last zxid of the epoch is handed out.
@@ -62,6 +68,19 @@ impl Leading {
     /// The session is over.
     pub fn disown(&mut self, session: SessionId) {
         self.owners.remove(&session);
+        if self.ended.insert(session) {
+            self.ended_in_order.push_back(session);
+        }
+        if self.ended.len() > LEADER_ENDED_SESSIONS
+            && let Some(oldest) = self.ended_in_order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+
+    /// Did the session end a moment ago?
+    fn has_ended(&self, session: SessionId) -> bool {
+        self.ended.contains(&session) && !mutant::on("ended-session-writes")
     }
 
     /// A sync of this link is to be answered behind everything that is proposed.
@@ -90,13 +109,12 @@ impl Node {
 
     /// A learner's client asks. Ignored when this node does not lead (any more).
     pub fn forwarded(&mut self, link: LinkId, request: Forwarded, auth: Vec<Id>, now: Now) {
+        let confirms = self.confirms_syncs();
         let Role::Leading(leading) = &mut self.role else { return };
         let Forwarded { session, cxid, op, record } = request;
         let op = OpCode::from_number(op);
         match op {
-            Some(OpCode::Sync) if self.shared.config.linearizable_sync => {
-                self.confirm(Confirmed::Link(link), now)
-            }
+            Some(OpCode::Sync) if confirms => self.confirm(Confirmed::Link(link), now),
             Some(OpCode::Sync) => leading.ask_sync(link),
             Some(OpCode::CreateSession) => self.open_forwarded(link, session, cxid, &record, now),
             Some(OpCode::CloseSession) => self.close_session(session, cxid, Source::Elsewhere, None, now),
@@ -104,11 +122,13 @@ impl Node {
                 // A session that is unknown here may be a local one of that learner: nobody's.
                 let known = self.shared.sessions.lock().get(session).is_some();
                 let moved = known && !leading.claims(session, Owner::Link(link));
+                let ended = !known && leading.has_ended(session);
                 let identities: Identities = auth.into();
                 let made =
                     self.with_admission_as(session, cxid, moved, &identities, now, |admission| {
                         match op.filter(|op| may_be_forwarded(*op)) {
                             None => admission.failed(Code::Unimplemented),
+                            Some(_) if ended => admission.failed(Code::SessionExpired),
                             Some(op) => match admission.admit(op, &record) {
                                 Admitted::Txn(record) => record,
                                 Admitted::Refused(code) => admission.failed(code),
@@ -180,7 +200,8 @@ impl Node {
 
     /// Is a sync answered only after a quorum has confirmed that this server leads?
     pub(super) fn confirms_syncs(&self) -> bool {
-        self.shared.config.linearizable_sync && matches!(self.role, Role::Leading(_))
+        let asked = self.shared.config.linearizable_sync && !mutant::on("sync-unconfirmed");
+        asked && matches!(self.role, Role::Leading(_))
     }
 }
 

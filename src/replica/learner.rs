@@ -10,6 +10,7 @@
 
 use super::learning::{ToLeader, Waiting};
 use super::node::{Node, StorageState};
+use super::observe::{Event, SessionQueue};
 use super::pipeline::{Asked, Entry, Origin, Pending, Request, Source};
 use super::read;
 use super::role::Role;
@@ -121,6 +122,7 @@ impl Node {
         }
         let source = if learning.find(&record.header) { Source::Queued } else { Source::Elsewhere };
         self.last_proposed = zxid;
+        self.shared.note(&Event::Proposed { age_ms: now.wall_ms - record.header.time });
         let stages = StageTimes { received: now.mono, admitted: now.mono, ..Default::default() };
         self.pipeline.push(Entry::Txn(Box::new(Pending { record, source, stages })));
         Ok(())
@@ -135,23 +137,23 @@ impl Node {
         session: SessionId,
         pending: &mut Pending,
         now: Now,
-    ) {
+    ) -> Option<SessionQueue> {
         pending.source = Source::Elsewhere;
-        while let Role::Learning(learning) = &mut self.role
-            && let Some(entry) = learning.pop(session)
-        {
-            match entry {
+        while let Role::Learning(learning) = &mut self.role {
+            let (requests, sessions) = learning.queued(session);
+            match learning.pop(session)? {
                 Waiting::Write { origin, received, .. } => {
                     pending.stages.received = received;
                     if let Some(origin) = origin {
                         pending.source = Source::Client(origin);
                     }
-                    return;
+                    return Some(SessionQueue { requests, sessions, reads_after: 0 });
                 }
                 // The leader had this sync before the write: the commit is its answer, too.
                 other => self.answer_waiting(shared, store, other, now),
             }
         }
+        None
     }
 
     /// Answers what the session waits for no longer.

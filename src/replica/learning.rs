@@ -102,6 +102,11 @@ impl Learning {
         self.waiting
     }
 
+    /// Requests that wait in the queue of this session, and sessions that have one.
+    pub fn queued(&self, session: SessionId) -> (usize, usize) {
+        (self.queues.get(&session).map_or(0, |q| q.entries.len()), self.queues.len())
+    }
+
     /// What the leader is to be told since the last call.
     pub fn take_out(&mut self, into: &mut Vec<ToLeader>) {
         into.append(&mut self.out);

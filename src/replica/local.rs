@@ -19,7 +19,7 @@ use crate::jute::Reader;
 use crate::proto::{CreateKind, OpCode, Request as Decoded, error_reply};
 use crate::txn::{Txn, kind};
 use crate::types::stages::StageTimes;
-use crate::types::{CreateMode, Now, SessionId};
+use crate::types::{CreateMode, Now, SessionId, mutant};
 use std::sync::Arc;
 
 impl Node {
@@ -35,7 +35,9 @@ impl Node {
     pub(super) fn upgrade_by_leader(&mut self, op: OpCode, request: &Request, now: Now) -> Result<(), Code> {
         let Some((id, timeout)) = self.to_upgrade(op, request)? else { return Ok(()) };
         self.shared.sessions.lock().remove(id);
-        self.forward_open(id, timeout, None, now);
+        if !mutant::on("upgrade-untold") {
+            self.forward_open(id, timeout, None, now);
+        }
         Ok(())
     }
 

@@ -52,13 +52,14 @@ mod tests;
 
 pub use accept::{Accepted, accept, accept_connect};
 pub use admit::Standing;
+pub use audit::operation_of;
 pub use config::ReplicaConfig;
 pub use conn::{Conn, ConnStats, Outgoing, Phase, Wake};
 pub use io::{DiskDone, DiskOp};
 pub use learning::ToLeader;
 pub use login::{SaslEnd, finish_sasl, is_proven, note_refusal, sasl_token_refusal, without_sasl};
 pub use node::{Input, Node, Recovered, StorageState};
-pub use observe::{Event, Observe, SessionEvent, Silent};
+pub use observe::{Applied, Event, Observe, Round, Seat, SessionEvent, SessionQueue, Silent, Work};
 pub use pipeline::Request;
 pub use quarantine::Divergence;
 pub use recovery::{DigestDifference, Rebuild};

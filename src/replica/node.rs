@@ -11,7 +11,7 @@ use super::changes::Outstanding;
 use super::config::ReplicaConfig;
 use super::conn::{Conn, Phase};
 use super::expiry::Reaper;
-use super::observe::{Event, Observe};
+use super::observe::{Event, Observe, Round};
 use super::pipeline::{Pipeline, Request, Source};
 use super::quarantine::Trust;
 use super::role::Role;
@@ -22,7 +22,7 @@ use crate::disk::Durable;
 use crate::proto::ConnectRequest;
 use crate::session::{IdSource, Tracker};
 use crate::tree::Tree;
-use crate::types::{Instant, Now, SessionId, Zxid};
+use crate::types::{Instant, Now, ServerId, SessionId, Zxid};
 use crate::zab::Proposal;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -87,6 +87,10 @@ pub struct Node {
     pub(super) delivery: Delivery,
     pub(super) trust: Trust,
     pub(super) nobody: Identities,
+    /// Everything committed up to here is worked off.
+    pub(super) worked_off: Zxid,
+    /// What the round under way has done.
+    pub(super) round: Round,
 }
 
 impl std::fmt::Debug for Node {
@@ -151,12 +155,19 @@ impl Node {
             delivery: Delivery::default(),
             trust: Trust::default(),
             nobody: Arc::from([]),
+            worked_off: last,
+            round: Round::default(),
         }
     }
 
     /// What connection tasks share with the node.
     pub fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
+    }
+
+    /// Tells the observer.
+    pub(super) fn note(&self, event: &Event<'_>) {
+        self.shared.note(event);
     }
 
     /// Takes one input. Afterwards the edge drains [`Node::take_appends`] and [`Node::take_touched`],
@@ -202,6 +213,27 @@ impl Node {
         if matches!(self.role, Role::Alone) {
             self.committed = self.committed.max(*upto.get());
             self.advance(now);
+        }
+    }
+
+    /// Everything up to here is durable on this member, and can be acknowledged. What that is worth the
+    /// protocol decides; here it is measured.
+    pub fn handle_logged(&mut self, upto: &Durable<Zxid>, now: Now) {
+        let shared = &self.shared;
+        self.pipeline.logged(*upto.get(), now.mono, |header| {
+            shared.note(&Event::Logged { age_ms: now.wall_ms - header.time });
+        });
+    }
+
+    /// A member holds everything up to `upto` durably, and held everything up to `before`. One proposal
+    /// of many is measured (`leader.ackLoggingFrequency`), if it is not committed.
+    pub fn handle_acknowledged(&self, server: ServerId, before: Zxid, upto: Zxid, now: Now) {
+        let Some(every) = self.shared.config.ack_every.map(i64::from).filter(|n| *n > 0) else { return };
+        let sample = Zxid(upto.0 - upto.0.rem_euclid(every));
+        if sample > before
+            && let Some(header) = self.pipeline.header(sample)
+        {
+            self.shared.note(&Event::Acknowledged { server, age_ms: now.wall_ms - header.time });
         }
     }
 

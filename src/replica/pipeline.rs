@@ -10,7 +10,7 @@ use super::conn::Conn;
 use crate::auth::Identities;
 use crate::error::Code;
 use crate::proto::OpCode;
-use crate::txn::Record;
+use crate::txn::{Record, TxnHeader};
 use crate::types::stages::StageTimes;
 use crate::types::{Instant, LinkId, Zxid};
 use bytes::Bytes;
@@ -131,6 +131,8 @@ pub(super) enum Entry {
 pub(super) struct Pipeline {
     entries: VecDeque<Entry>,
     transactions: usize,
+    /// Entries at the front among which every transaction is known to be durable here.
+    logged: usize,
 }
 
 impl Pipeline {
@@ -147,6 +149,7 @@ impl Pipeline {
             Entry::Txn(p) if p.record.header.zxid > committed => None,
             _ => {
                 let entry = self.entries.pop_front()?;
+                self.logged = self.logged.saturating_sub(1);
                 if matches!(entry, Entry::Txn(_)) {
                     self.transactions -= 1;
                 }
@@ -155,9 +158,34 @@ impl Pipeline {
         }
     }
 
+    /// Everything up to here is durable on this server: `note` is told of each transaction, once.
+    pub fn logged(&mut self, upto: Zxid, now: Instant, mut note: impl FnMut(&TxnHeader)) {
+        while let Some(entry) = self.entries.get_mut(self.logged) {
+            if let Entry::Txn(pending) = entry {
+                if pending.record.header.zxid > upto {
+                    return;
+                }
+                if pending.stages.logged == Instant::default() {
+                    pending.stages.logged = now;
+                    note(&pending.record.header);
+                }
+            }
+            self.logged += 1;
+        }
+    }
+
+    /// The head of a transaction under way. Looks through the queue: for samples alone.
+    pub fn header(&self, zxid: Zxid) -> Option<&TxnHeader> {
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Txn(pending) if pending.record.header.zxid == zxid => Some(&pending.record.header),
+            _ => None,
+        })
+    }
+
     /// Nobody of this member waits any more: returns whose requests they were. Transactions stay.
     pub fn disown(&mut self) -> Vec<Arc<Conn>> {
         let mut conns = Vec::new();
+        self.logged = 0; // reads go: places change
         for entry in std::mem::take(&mut self.entries) {
             match entry {
                 Entry::Read(request) | Entry::Refused(request, _) => conns.push(request.conn),

@@ -10,7 +10,7 @@
 use super::admit::{Admission, Admitted};
 use super::leading::Owner;
 use super::node::{Node, StorageState};
-use super::observe::Event;
+use super::observe::{Event, Work};
 use super::pipeline::{Asked, Confirmed, Entry, Origin, Pending, Request, Source};
 use super::read;
 use super::role::Role;
@@ -110,10 +110,12 @@ impl Node {
         received: Option<Instant>,
         now: Now,
     ) {
+        self.shared.note(&Event::Begins(Work::CloseSession));
         let record = self.with_admission(id, xid, now, |admission| {
             let part = admission.close_session();
             admission.admit_own(part.kind, part.txn)
         });
+        self.shared.note(&Event::Ends(Work::CloseSession));
         match record {
             Some(record) => self.propose(record, source, received, now),
             None => self.forget(source),
@@ -207,7 +209,8 @@ impl Node {
         let received = received.unwrap_or(now.mono);
         let stages = StageTimes { received, admitted: now.mono, ..Default::default() };
         self.pipeline.push(Entry::Txn(Box::new(Pending { record, source, stages })));
-        self.shared.note(&Event::Admitted { zxid, under_way: self.pipeline.transactions() });
+        let (under_way, changes) = (self.pipeline.transactions(), self.outstanding.take_recorded());
+        self.shared.note(&Event::Admitted { zxid, under_way, changes });
         if mutant::on("reply-before-sync") {
             self.committed = zxid;
             self.advance(now);

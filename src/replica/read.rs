@@ -47,7 +47,8 @@ pub(super) struct Ask<'a> {
 
 /// Answers into the connection's queue.
 pub(super) fn answer(shared: &Shared, store: &Store, ask: &Ask<'_>, now: Instant) {
-    let zxid = store.tree.last_zxid();
+    let ahead = i64::from(ask.op == OpCode::Ping && mutant::on("ping-ahead"));
+    let zxid = Zxid(store.tree.last_zxid().0 + ahead);
     let mut r = Reader::new(ask.record);
     let decoded = Request::decode(ask.op, &mut r).map_err(|_| Code::MarshallingError);
     let reply_xid = if ask.op == OpCode::Ping { xid::PING } else { ask.xid };
@@ -99,7 +100,9 @@ fn book(shared: &Shared, ask: &Ask<'_>, path: &str, zxid: Zxid, code: Code, byte
     if code == Code::NoAuth {
         shared.note(&Event::Denied { conn: ask.conn, op: ask.op, path, code });
     }
-    let stages = StageTimes { received: ask.received, replied: now, ..Default::default() };
+    // One that was held passed through the core.
+    let admitted = if matches!(ask.holder, Holder::Held(_)) { now } else { Instant::default() };
+    let stages = StageTimes { received: ask.received, admitted, replied: now, ..Default::default() };
     shared.note(&Event::Answered { conn: ask.conn, op: ask.op, path, code, stages, bytes });
 }
 

@@ -13,6 +13,7 @@ use super::leading::Leading;
 use super::learning::Learning;
 use super::node::{Node, Recovered, orphans};
 use super::pipeline::Source;
+use super::quarantine::Trust;
 use super::shared::Store;
 use crate::session::Tracker;
 use crate::tree::CONFIG_PATH;
@@ -63,7 +64,7 @@ impl Node {
             self.outstanding = Outstanding::new(&store.tree, self.shared.config.tree.digest);
             orphans(&store.tree, &store.sessions)
         };
-        (self.last_proposed, self.committed) = (first, first);
+        (self.last_proposed, self.committed, self.worked_off) = (first, first, first);
         self.reaper = Reaper::new(now.mono, self.shared.config.container_interval);
         self.role = Role::Leading(Box::default());
         self.trust.exact();
@@ -113,9 +114,35 @@ impl Node {
         let Recovered { tree, sessions } = recovered;
         self.outstanding = Outstanding::new(&tree, self.shared.config.tree.digest);
         (self.last_proposed, self.committed) = (tree.last_zxid(), tree.last_zxid());
+        self.worked_off = self.committed;
         // Dropped behind the lock: freeing a large tree takes its time.
         let _before = std::mem::replace(&mut *self.shared.store_mut(), Store { tree, sessions });
         self.trust.replaced();
+    }
+
+    /// A standalone server's database is replaced by a restored one, which the disk has. Nothing is under way;
+    /// every connection ends, every restored session gets a full time-out, and ephemerals without a session
+    /// go, as at a start.
+    pub fn restored(&mut self, recovered: Recovered, now: Now) {
+        assert!(matches!(self.role, Role::Alone), "members take their state from their leader");
+        self.stop_serving("the database was restored from a snapshot");
+        self.appends.clear();
+        self.pipeline.clear();
+        let Recovered { mut tree, sessions } = recovered;
+        for orphan in orphans(&tree, &sessions) {
+            tree.kill_session_directly(orphan);
+        }
+        let mut tracker = Tracker::new(self.shared.config.tick, now.mono);
+        for (id, timeout) in &sessions {
+            tracker.track(SessionId(*id), (*timeout).max(0) as u32, now.mono);
+        }
+        self.outstanding = Outstanding::new(&tree, self.shared.config.tree.digest);
+        (self.last_proposed, self.committed) = (tree.last_zxid(), tree.last_zxid());
+        self.reaper = Reaper::new(now.mono, self.shared.config.container_interval);
+        self.trust = Trust::default();
+        *self.shared.sessions.lock() = tracker;
+        // Dropped behind the lock: freeing a large tree takes its time.
+        let _before = std::mem::replace(&mut *self.shared.store_mut(), Store { tree, sessions });
     }
 
     /// The configuration node says this, unless a transaction said something newer

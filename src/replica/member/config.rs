@@ -49,6 +49,12 @@ pub struct MemberConfig {
     pub max_diff_syncs: usize,
     /// `leaderServes`.
     pub leader_serves: bool,
+    /// `leader.maxTimeToWaitForEpoch`.
+    pub disloyal_after: Option<Duration>,
+    /// `observerMasterPort` is set: followers serve observers, observers go to followers.
+    pub relays: bool,
+    /// `observer.reconnectDelayMs`: the longest random pause of an observer before it connects.
+    pub reconnect_delay: Duration,
     /// `observer.election.DelayMs`: the longest random pause of an observer before it looks again.
     pub observer_delay: Duration,
     /// `peerType`: without a vote, where the configuration does not say.
@@ -83,6 +89,9 @@ impl MemberConfig {
             max_snap_syncs: 10,
             max_diff_syncs: 100,
             leader_serves: true,
+            disloyal_after: None,
+            relays: false,
+            reconnect_delay: Duration::ZERO,
             observer_delay: Duration::from_millis(200),
             observer: false,
             multi_address: false,
@@ -97,6 +106,8 @@ impl MemberConfig {
 pub struct MemberStart {
     /// Tree and sessions: exactly what the log holds durably.
     pub recovered: Recovered,
+    /// The log may have held more, which was promised: learn before voting, as long as somebody leads.
+    pub doubtful: bool,
     /// Epochs, and the end of the log (-1: learn before voting).
     pub promises: Promises,
     /// The last transactions of the log, oldest first, at most as many as the window holds.

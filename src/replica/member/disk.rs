@@ -20,7 +20,11 @@ impl Member {
         match done {
             DiskDone::Logged { durable, state, waiting, .. } => {
                 if let Some(upto) = durable {
-                    self.promises.last = upto;
+                    let before = std::mem::replace(&mut self.promises.last, upto);
+                    self.node.handle_logged(&upto, now);
+                    if matches!(self.phase, Phase::Leading(_)) {
+                        self.node.handle_acknowledged(self.config.me, *before.get(), *upto.get(), now);
+                    }
                     self.role_input(LeaderInput::Logged(upto), LearnerInput::Logged(upto), now);
                 }
                 self.storage(state, waiting, now);
@@ -42,7 +46,9 @@ impl Member {
                     _ => {}
                 }
             }
-            DiskDone::Found { link, view } => self.leader_input(LeaderInput::Found { link, view }, now.mono),
+            DiskDone::Found { link, view } => {
+                self.role_input(LeaderInput::Found { link, view }, LearnerInput::Found { link, view }, now);
+            }
             // Evidence for people: nothing depends on it.
             DiskDone::Kept(_) => {}
             DiskDone::Settled { last } => self.settled(last, now),
@@ -54,7 +60,8 @@ impl Member {
         }
     }
 
-    fn role_input(&mut self, leader: LeaderInput, learner: LearnerInput, now: Now) {
+    /// Tells leader or learner, whatever this member is.
+    pub(super) fn role_input(&mut self, leader: LeaderInput, learner: LearnerInput, now: Now) {
         match self.phase {
             Phase::Leading(_) => self.leader_input(leader, now.mono),
             Phase::Learning(_) => self.learner_input(learner, now.mono),

@@ -31,7 +31,7 @@ pub enum MemberInput {
         /// Its number, chosen by the member.
         link: LinkId,
     },
-    /// A learner connected to the quorum port. Its number is one of [`Member::new_link`](super::Member::new_link).
+    /// A learner connected to the quorum port, or an observer to the port for observers. Its number is one of [`Member::new_link`](super::Member::new_link).
     LinkAccepted {
         /// Its number.
         link: LinkId,
@@ -86,12 +86,14 @@ pub enum MemberOutput {
         /// What to say.
         note: Notification,
     },
-    /// Connect to the quorum port of this member.
+    /// Connect to this member.
     Dial {
         /// The number of the new connection.
         link: LinkId,
-        /// Whom.
-        leader: ServerId,
+        /// Whom: the leader, or a follower that serves observers.
+        to: ServerId,
+        /// At its port for observers (`observerMasterPort`), not at its quorum port.
+        relay: bool,
     },
     /// Something for the other end of a connection.
     Send {

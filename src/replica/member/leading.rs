@@ -8,10 +8,11 @@
 
 use super::{LinkItem, Member, MemberInput, MemberOutput, OpenSnapshot, Phase};
 use crate::peer::{Packet, PacketKind, PeerState};
-use crate::replica::DiskOp;
+use crate::replica::{DiskOp, Event};
 use crate::types::{Instant, LinkId, Now, ServerId};
 use crate::zab::Vote;
 use crate::zab::leader::{Leader, LeaderConfig, LeaderInput, LeaderOutput, ToLearner};
+use crate::zab::learner::LearnerInput;
 
 impl Member {
     pub(super) fn begin_leading(&mut self, vote: Vote, now: Now) {
@@ -26,9 +27,11 @@ impl Member {
             max_snap_syncs: self.config.max_snap_syncs,
             max_diff_syncs: self.config.max_diff_syncs,
             reconfig: self.config.replica.reconfig_enabled,
+            disloyal_after: self.config.disloyal_after,
         };
         let window = self.window.clone();
-        let leader = Leader::new(config, self.membership.quorums(), self.promises, window, now.mono);
+        let mut leader = Leader::new(config, self.membership.quorums(), self.promises, window, now.mono);
+        leader.supported_by(self.election.supporters().clone());
         let epoch = leader.epoch();
         self.phase = Phase::Leading(Box::new(leader));
         self.tell_role(Some(vote.leader), epoch, false, "elected");
@@ -53,11 +56,39 @@ impl Member {
                 self.outbox.forget(link);
                 LeaderInput::LinkLost { link }
             }
+            MemberInput::Packet { link, packet } if packet.kind == PacketKind::Ack => {
+                return self.acknowledged(link, packet, now);
+            }
             MemberInput::Packet { link, packet } => LeaderInput::Packet { link, packet },
             MemberInput::Progress { link } => LeaderInput::Progress { link },
             _ => return,
         };
         self.leader_input(input, now.mono);
+    }
+
+    /// An acknowledgement, which is measured on its way.
+    fn acknowledged(&mut self, link: LinkId, packet: Packet, now: Now) {
+        let Phase::Leading(leader) = &mut self.phase else { return };
+        let syncs = leader.sync_of(link);
+        if let Some((server, before)) = leader.acked(link) {
+            self.node.handle_acknowledged(server, before, packet.zxid, now);
+        }
+        leader.handle(LeaderInput::Packet { link, packet }, now.mono);
+        if let Some((snapshot, _)) = syncs
+            && leader.sync_of(link).is_none()
+        {
+            let in_flight = leader.syncs(snapshot);
+            self.node.note(&Event::Sync { snapshot, in_flight, begins: false });
+        }
+    }
+
+    /// The stream of a learner begins.
+    fn sync_begins(&self, link: LinkId) {
+        if let Phase::Leading(leader) = &self.phase
+            && let Some((snapshot, in_flight)) = leader.sync_of(link)
+        {
+            self.node.note(&Event::Sync { snapshot, in_flight, begins: true });
+        }
     }
 
     /// Carries out what node and leader want.
@@ -131,19 +162,27 @@ impl Member {
         }
     }
 
-    fn send_item(&mut self, link: LinkId, item: ToLearner, now: Now) {
+    pub(super) fn send_item(&mut self, link: LinkId, item: ToLearner, now: Now) {
         match item {
-            ToLearner::Packet(packet) => self.outbox.packet(link, &packet),
+            ToLearner::Packet(packet) => {
+                if matches!(packet.kind, PacketKind::Diff | PacketKind::Trunc) {
+                    self.sync_begins(link);
+                }
+                self.outbox.packet(link, &packet);
+            }
             ToLearner::Log { after, upto } => self.outbox.item(link, LinkItem::Log { after, upto }),
             ToLearner::Snapshot { zxid } => {
                 let snapshot = OpenSnapshot::begin(&self.node.shared());
                 if snapshot.zxid() == zxid {
                     self.outbox.packet(link, &Packet::bare(PacketKind::Snap, zxid));
                     self.outbox.item(link, LinkItem::Snapshot(snapshot));
+                    self.sync_begins(link);
                 } else {
                     let why = format!("the tree is at {} and not at {zxid}: a bug", snapshot.zxid());
                     self.outbox.hang_up(link, why);
-                    self.leader_input(LeaderInput::LinkLost { link }, now.mono);
+                    let (leader, learner) =
+                        (LeaderInput::LinkLost { link }, LearnerInput::ObserverLost { link });
+                    self.role_input(leader, learner, now);
                 }
             }
         }

@@ -9,11 +9,11 @@
 
 use super::{Member, MemberInput, MemberOutput, Phase};
 use crate::limits::{DIAL_FIRST_MS, DIAL_TRIES};
-use crate::peer::PeerState;
-use crate::replica::{DiskOp, ToLeader};
+use crate::peer::{PacketKind, PeerState};
+use crate::replica::{DiskOp, Event, ToLeader, Work};
 use crate::types::{Instant, LinkId, Now, ServerId, mutant};
 use crate::zab::Vote;
-use crate::zab::learner::{Learner, LearnerConfig, LearnerInput, LearnerOutput};
+use crate::zab::learner::{Learner, LearnerConfig, LearnerInput, LearnerOutput, RelayConfig};
 use std::time::Duration;
 
 /// One time as a learner.
@@ -21,6 +21,8 @@ use std::time::Duration;
 pub(super) struct Learning {
     pub learner: Learner,
     pub leader: ServerId,
+    /// Whom it is connected to: the leader, or a follower that serves observers.
+    pub master: ServerId,
     pub link: LinkId,
     pub observer: bool,
     /// The leader has said something.
@@ -54,6 +56,10 @@ impl Member {
             self.outbox.hang_up(link, format!("{} leads", vote.leader));
         }
         self.node.learn(now);
+        let (master, pause) = match observer {
+            true => self.next_master(vote.leader),
+            false => (vote.leader, Duration::ZERO),
+        };
         let config = LearnerConfig {
             me: self.config.me,
             observer,
@@ -63,6 +69,13 @@ impl Member {
             sync_limit: self.config.sync_limit,
             reconfig: self.config.replica.reconfig_enabled,
             relearn: self.relearn,
+            relay: self.config.relays.then(|| RelayConfig {
+                force_snapshot: self.config.force_snapshot,
+                from_log: self.config.snapshot_size_factor >= 0.0,
+                max_snap_syncs: self.config.max_snap_syncs,
+                max_diff_syncs: self.config.max_diff_syncs,
+                text: self.newest_text(),
+            }),
         };
         let learner = Learner::new(config, self.promises, self.window.clone(), now.mono);
         let ticks = match self.config.connect_limit {
@@ -72,20 +85,22 @@ impl Member {
         self.phase = Phase::Learning(Box::new(Learning {
             learner,
             leader: vote.leader,
+            master,
             link: LinkId(0),
             observer,
             heard: false,
             served: false,
             tries: 0,
-            dial_until: now.mono + self.config.tick * ticks,
+            dial_until: now.mono + pause + self.config.tick * ticks,
             dial_at: None,
         }));
         self.tell_role(Some(vote.leader), *self.promises.current.get(), false, "elected");
         match &mut self.phase {
             // It was left, or it refused us, a moment ago: not as fast as messages go.
-            Phase::Learning(l) if self.left == Some(l.leader) => {
-                l.dial_at = Some(now.mono + self.config.dial_retry);
+            Phase::Learning(l) if self.left == Some(l.master) => {
+                l.dial_at = Some(now.mono + self.config.dial_retry.max(pause));
             }
+            Phase::Learning(l) if pause > Duration::ZERO => l.dial_at = Some(now.mono + pause),
             _ => self.dial(),
         }
     }
@@ -97,14 +112,17 @@ impl Member {
         if let Phase::Learning(l) = &mut self.phase {
             (l.link, l.dial_at) = (link, None);
             l.tries += 1;
-            let leader = l.leader;
-            self.outbox.push(MemberOutput::Dial { link, leader });
+            let (to, relay) = (l.master, l.master != l.leader);
+            self.outbox.push(MemberOutput::Dial { link, to, relay });
         }
     }
 
     pub(super) fn learner_link(&mut self, input: MemberInput, now: Now) {
         let Phase::Learning(l) = &mut self.phase else { return };
         let input = match input {
+            MemberInput::LinkAccepted { link, .. } if l.learner.serves_observers() => {
+                LearnerInput::ObserverLinked { link }
+            }
             MemberInput::LinkAccepted { link, .. } => {
                 let why = format!("{} leads", l.leader);
                 return self.outbox.hang_up(link, why);
@@ -119,10 +137,35 @@ impl Member {
             MemberInput::SnapshotReceived { link, zxid } if link == l.link => {
                 LearnerInput::SnapshotReceived(zxid)
             }
-            // Of a connection that was given up.
+            // Of an observer, or of a connection that was given up.
+            MemberInput::Packet { link, packet } => LearnerInput::Observer { link, packet },
+            MemberInput::Progress { link } => LearnerInput::ObserverMoves { link },
+            MemberInput::LinkDown { link, .. } => {
+                self.outbox.forget(link);
+                LearnerInput::ObserverLost { link }
+            }
             _ => return,
         };
-        l.learner.handle(input, now.mono);
+        match Self::relayed(&l.learner, &input) {
+            None => l.learner.handle(input, now.mono),
+            Some(work) => {
+                self.node.note(&Event::Begins(work));
+                l.learner.handle(input, now.mono);
+                self.node.note(&Event::Ends(work));
+            }
+        }
+    }
+
+    /// What a follower that serves observers also does for them with a packet of the leader.
+    fn relayed(learner: &Learner, input: &LearnerInput) -> Option<Work> {
+        match input {
+            LearnerInput::Packet(packet) if learner.serves_observers() => match packet.kind {
+                PacketKind::Proposal => Some(Work::RelayProposal),
+                PacketKind::Commit => Some(Work::RelayCommit),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     fn link_down(&mut self, why: &str, now: Now) {
@@ -132,7 +175,7 @@ impl Member {
         let soon = Duration::from_millis(DIAL_FIRST_MS << l.tries.min(16));
         let at = now.mono + soon.min(self.config.dial_retry);
         if l.heard || l.tries >= DIAL_TRIES || at >= l.dial_until {
-            let why = format!("the connection to {} ended: {why}", l.leader);
+            let why = format!("the connection to {} ended: {why}", l.master);
             return self.end_role(why, now);
         }
         l.dial_at = Some(at);
@@ -143,7 +186,7 @@ impl Member {
         if l.dial_at.is_some_and(|at| now.mono >= at) {
             self.dial();
         } else if l.dial_at.is_none() && !l.heard && now.mono >= l.dial_until {
-            let why = format!("{} did not answer within connectToLearnerMasterLimit", l.leader);
+            let why = format!("{} did not answer within connectToLearnerMasterLimit", l.master);
             self.end_role(why, now);
         } else {
             l.learner.timeout(now.mono);
@@ -202,6 +245,7 @@ impl Member {
                     self.outbox.disk(DiskOp::Append(proposal));
                     self.node.handle_committed(zxid, now);
                 }
+                Ok(()) if l.observer && mutant::on("observer-unlogged") => {}
                 Ok(()) => self.outbox.disk(DiskOp::Append(proposal)),
                 Err(why) => self.end_role(why, now),
             },
@@ -222,7 +266,17 @@ impl Member {
                     self.end_role("the new configuration changes the leader or this member's part", now);
                 }
             }
+            LearnerOutput::ToObserver { link, item } => self.send_item(link, item, now),
+            LearnerOutput::HangUp { link, why } => self.outbox.hang_up(link, why),
+            LearnerOutput::FindInLog { link, zxid } => self.outbox.disk(DiskOp::Find { link, zxid }),
             LearnerOutput::Leave(why) => self.end_role(why, now),
+        }
+    }
+
+    /// The role ends, and with it every connection: to the leader, and those of observers.
+    pub(super) fn leave_links(&mut self, learning: &Learning, why: &str) {
+        for link in learning.learner.observers().into_iter().chain([learning.link]) {
+            self.outbox.hang_up(link, why.to_owned());
         }
     }
 

@@ -5,7 +5,8 @@
 //! * It looks only once the disk has answered everything that the last role handed over, and its
 //!   tree is at the end of its log.
 //! * A tree that differs votes for nobody, its end counts as "not to be trusted", until no leader was
-//!   found for initLimit: then every tree may differ, and one of them has to be taken.
+//!   found for initLimit: then every tree may differ, and one of them has to be taken. So it is with a
+//!   log that may have lost what was promised.
 
 use super::{Member, MemberOutput, Phase};
 use crate::disk::Durable;
@@ -31,8 +32,8 @@ impl Member {
                 (self.window, self.tail) = leader.into_history();
             }
             Phase::Learning(learning) => {
-                self.outbox.hang_up(learning.link, why.clone());
-                self.left = Some(learning.leader).filter(|_| !learning.served);
+                self.leave_links(&learning, &why);
+                self.left = Some(learning.master).filter(|_| !learning.served);
                 (self.window, self.tail) = learning.learner.into_history();
             }
             other => {
@@ -177,7 +178,7 @@ impl Member {
                 (self.window, self.tail) = leader.into_history();
             }
             Phase::Learning(learning) => {
-                self.outbox.hang_up(learning.link, why.clone());
+                self.leave_links(&learning, &why);
                 (self.window, self.tail) = learning.learner.into_history();
             }
             Phase::Out { full: before } => {

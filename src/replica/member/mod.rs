@@ -22,6 +22,7 @@ mod io;
 mod leading;
 mod learning;
 mod looking;
+mod masters;
 mod outbox;
 mod reconfig;
 mod role;
@@ -38,13 +39,14 @@ pub use role::{Role, RoleChange};
 pub use snapshot::OpenSnapshot;
 pub use status::MemberStatus;
 
-use super::{Conn, Input, Node, Observe, Request, Shared, StorageState, ToLeader};
+use super::{Conn, Event, Input, Node, Observe, Request, Shared, StorageState, ToLeader};
 use crate::peer::PeerState;
 use crate::types::{Instant, LinkId, Now, ServerId, Zxid};
 use crate::zab::leader::Leader;
 use crate::zab::membership::Membership;
 use crate::zab::{Election, ElectionConfig, Promises, Proposal, Vote, Window};
 use learning::Learning;
+use masters::Masters;
 use outbox::Outbox;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -89,7 +91,8 @@ pub struct Member {
     storage: StorageState,
     /// This leader has handed over for want of room, and leads again for want of others.
     gave_up_full: bool,
-    /// The log could not be cut, or the tree differs: ask the next leader for a snapshot.
+    /// The log could not be cut or may have lost its end, or the tree differs: ask the next leader for
+    /// a snapshot.
     relearn: bool,
     /// The leader that was left last, if it had not let this member serve.
     left: Option<ServerId>,
@@ -99,6 +102,8 @@ pub struct Member {
     /// Client requests that wait while the leadership is handed over.
     held: VecDeque<Input>,
     dialled: u64,
+    /// Whom an observer tries next.
+    masters: Masters,
     random: u64,
     /// The role that a reconfiguration designates, to take when this one has ended.
     designated: Option<(PeerState, Vote)>,
@@ -112,7 +117,7 @@ pub struct Member {
 impl Member {
     /// A member that goes on with what recovery found, and looks for a leader.
     pub fn new(config: MemberConfig, start: MemberStart, now: Now, observer: Arc<dyn Observe>) -> Member {
-        let MemberStart { recovered, promises, window } = start;
+        let MemberStart { recovered, doubtful, promises, window } = start;
         let membership = Membership::new(
             config.me,
             &config.ensemble,
@@ -142,12 +147,13 @@ impl Member {
             outbox: Outbox::default(),
             storage: StorageState::Good,
             gave_up_full: false,
-            relearn: false,
+            relearn: doubtful,
             left: None,
             stopping: false,
             transfer_asked: false,
             held: VecDeque::new(),
             dialled: 0,
+            masters: Masters::default(),
             random: config.seed,
             designated: None,
             stood: None,
@@ -169,6 +175,12 @@ impl Member {
         match input {
             MemberInput::Client(input) => self.client(input, now),
             MemberInput::Notification { from, note } => {
+                if let Phase::Leading(leader) = &mut self.phase
+                    && note.state == PeerState::Looking
+                    && leader.voter_looks(from, now.mono)
+                {
+                    self.node.note(&Event::LeftByVoter);
+                }
                 if !matches!(self.phase, Phase::Out { .. }) {
                     self.election.handle(from, &note, now.mono);
                 }

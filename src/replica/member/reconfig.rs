@@ -12,6 +12,7 @@ use super::{Member, MemberOutput, Phase};
 use crate::config::quorum::Ensemble;
 use crate::replica::Standing;
 use crate::types::{Now, ServerId, Zxid};
+use std::sync::Arc;
 
 impl Member {
     /// A configuration was proposed.
@@ -20,6 +21,7 @@ impl Member {
             self.election.set_quorums(self.membership.quorums());
             let ensemble = ensemble.clone();
             self.outbox.push(MemberOutput::NewConfig { ensemble, active: false });
+            self.tell_relay();
         }
     }
 
@@ -37,9 +39,23 @@ impl Member {
             let ensemble = ensemble.clone();
             self.outbox.push(MemberOutput::NewConfig { ensemble, active: true });
             self.install_config();
+            self.tell_relay();
         }
         self.designated = activated.next;
         activated.leave
+    }
+
+    /// What a follower tells its observers of the configuration.
+    fn tell_relay(&mut self) {
+        let (version, text) = (self.membership.active().version(), self.newest_text());
+        if let Phase::Learning(l) = &mut self.phase {
+            l.learner.set_configuration(version, text);
+        }
+    }
+
+    /// The text of the newest configuration.
+    pub(super) fn newest_text(&self) -> Arc<str> {
+        self.membership.quorums().newest().text().clone()
     }
 
     /// The configuration node says what is in force here, as long as the log says nothing newer:

@@ -1,6 +1,7 @@
 //! Members that elect, serve, fail and come back, wired by hand.
 
 mod net;
+mod observers;
 mod reconfig;
 
 use super::*;

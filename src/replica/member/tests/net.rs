@@ -66,14 +66,21 @@ pub struct Room3 {
 
 impl Room3 {
     pub fn new(voters: i64, adjust: fn(&mut MemberConfig)) -> Room3 {
+        Room3::observed(voters, 0, adjust)
+    }
+
+    /// Voters, and observers with the numbers behind theirs.
+    pub fn observed(voters: i64, observers: i64, adjust: fn(&mut MemberConfig)) -> Room3 {
+        let role = |i| if i > voters { "observer" } else { "participant" };
+        let all = 1..=voters + observers;
         let lines: Vec<String> =
-            (1..=voters).map(|i| format!("server.{i}=h{i}:2888:3888:participant")).collect();
+            all.clone().map(|i| format!("server.{i}=h{i}:2888:3888:{}", role(i))).collect();
         let ensemble = Ensemble::parse(&format!("{}\nversion=0", lines.join("\n")), false).unwrap();
         let now = Now { mono: Instant::from_millis(1), wall_ms: 1_700_000_000_000 };
         let (servers, disks) = (BTreeMap::new(), BTreeMap::new());
         let files = BTreeMap::new();
         let mut room = Room3 { servers, disks, now, ensemble, files, next_accepted: 0, adjust };
-        for id in 1..=voters {
+        for id in all {
             room.start(id);
         }
         room
@@ -99,8 +106,12 @@ impl Room3 {
         let member_rules = MemberRules { tree, window: config.window, snapshot_size_factor: Some(0.33) };
         let last = found.promises.last;
         let worker = MemberWorker::new(found.start.storage, found.epochs, last, policy, member_rules);
-        let start =
-            MemberStart { recovered: found.start.recovered, promises: found.promises, window: found.window };
+        let start = MemberStart {
+            recovered: found.start.recovered,
+            doubtful: found.start.doubtful,
+            promises: found.promises,
+            window: found.window,
+        };
         let member = Member::new(config, start, self.now, Arc::new(Silent));
         let server = Server {
             member,
@@ -195,7 +206,7 @@ impl Room3 {
                     _ => self.give(id, MemberInput::PeerLost(to)),
                 }
             }
-            MemberOutput::Dial { link, leader } => self.dial(id, link, leader.0),
+            MemberOutput::Dial { link, to, relay } => self.dial(id, link, to.0, relay),
             MemberOutput::Send { link, item } => self.send(id, link, item),
             MemberOutput::Hangup { link, .. } => {
                 let end = self.servers.get_mut(&id).and_then(|s| s.ends.remove(&link));
@@ -229,10 +240,14 @@ impl Room3 {
         }
     }
 
-    fn dial(&mut self, id: i64, link: LinkId, leader: i64) {
+    /// `relay`: at the port for observers, which a follower that serves has open.
+    fn dial(&mut self, id: i64, link: LinkId, leader: i64, relay: bool) {
         self.next_accepted += 2;
         let accepted = LinkId(self.next_accepted);
-        match self.servers.get_mut(&leader) {
+        let open = |s: &Server| {
+            !relay || (s.member.role() == Role::Following && s.roles.last().is_some_and(|r| r.serving))
+        };
+        match self.servers.get_mut(&leader).filter(|s| open(s)) {
             Some(server) => {
                 server.ends.insert(accepted, End { other: (id, link), ..End::default() });
                 let end = End { other: (leader, accepted), ..End::default() };
