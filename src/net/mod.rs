@@ -14,6 +14,7 @@
 //! | [`peering`] | TLS, SASL, listening and dialling between members |
 //! | [`mesh`] | election connections |
 //! | [`links`] | quorum connections |
+//! | [`http`] | the HTTP face of admin server and metrics |
 //!
 //! # Invariants
 //!
@@ -24,6 +25,7 @@ pub mod budget;
 pub mod connection;
 mod direct;
 pub mod frame;
+pub mod http;
 pub mod links;
 pub mod listener;
 pub mod mesh;

@@ -7,6 +7,7 @@
 //! * Idle limits cost nothing per request but one store: a connection is looked at
 //!   when its deadline comes up, and moved on if it was active since.
 //! * A pause of the server itself closes nobody: after one, deadlines start anew.
+//! * Thousands that fell silent together are closed a few at a time: nobody else waits for their ends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use parking_lot::Mutex;
 
 use super::service::{Peer, Service};
 use super::waker::{Kill, TaskWaker};
+use crate::limits::{CLOSED_APART_MS, CLOSED_AT_ONCE};
 use crate::types::{ConnId, Instant};
 
 /// Ids of connections; one sequence for all listeners.
@@ -73,13 +75,26 @@ struct Inner<C> {
     per_address: HashMap<IpAddr, u32>,
     /// Ids by the end of their idle interval, ms. Ids of gone connections are skipped.
     deadlines: BTreeMap<u64, Vec<ConnId>>,
+    max_per_address: Option<u32>,
+    max_total: Option<u32>,
+}
+
+impl<C> Inner<C> {
+    /// Takes one whose idle interval has ended.
+    fn next_due(&mut self, now_ms: u64) -> Option<ConnId> {
+        loop {
+            let mut first = self.deadlines.first_entry().filter(|first| *first.key() <= now_ms)?;
+            match first.get_mut().pop() {
+                Some(id) => return Some(id),
+                None => first.remove(),
+            };
+        }
+    }
 }
 
 /// The connections of one listener.
 pub struct Registry<C> {
     inner: Mutex<Inner<C>>,
-    max_per_address: Option<u32>,
-    max_total: Option<u32>,
     /// Idle limit without a session; deadlines are rounded up to a multiple of it.
     sessionless_ms: u64,
 }
@@ -92,14 +107,21 @@ impl<C: Send + Sync + 'static> Registry<C> {
         max_total: Option<u32>,
         sessionless_ms: u32,
     ) -> Arc<Registry<C>> {
-        let inner =
-            Inner { entries: HashMap::new(), per_address: HashMap::new(), deadlines: BTreeMap::new() };
-        Arc::new(Registry {
-            inner: Mutex::new(inner),
+        let inner = Inner {
+            entries: HashMap::new(),
+            per_address: HashMap::new(),
+            deadlines: BTreeMap::new(),
             max_per_address,
             max_total,
-            sessionless_ms: u64::from(sessionless_ms.max(1)),
-        })
+        };
+        let sessionless_ms = u64::from(sessionless_ms.max(1));
+        Arc::new(Registry { inner: Mutex::new(inner), sessionless_ms })
+    }
+
+    /// Sets other limits. Connections that are there stay, however many they are.
+    pub fn limit(&self, max_per_address: Option<u32>, max_total: Option<u32>) {
+        let mut inner = self.inner.lock();
+        (inner.max_per_address, inner.max_total) = (max_per_address, max_total);
     }
 
     /// Takes a place for a connection from `peer`; `open` makes what the service keeps for it.
@@ -110,13 +132,14 @@ impl<C: Send + Sync + 'static> Registry<C> {
         open: impl FnOnce(ConnId, &Arc<TaskWaker>) -> Arc<C>,
     ) -> Result<Admission<C>, Full> {
         let mut inner = self.inner.lock();
-        if let Some(max) = self.max_total
+        if let Some(max) = inner.max_total
             && inner.entries.len() >= max as usize
         {
             return Err(Full::Total(max));
         }
+        let max_per_address = inner.max_per_address;
         let same = inner.per_address.entry(peer.ip).or_insert(0);
-        if let Some(max) = self.max_per_address
+        if let Some(max) = max_per_address
             && *same >= max
         {
             return Err(Full::PerAddress(max));
@@ -167,19 +190,15 @@ impl<C: Send + Sync + 'static> Registry<C> {
         self.bucket(entry.active_ms.load(Ordering::Relaxed).saturating_add(limit))
     }
 
-    /// Closes whoever was silent too long. Returns when to look again, monotonic ms.
+    /// Closes whoever was silent too long, a portion of them at once. Returns when to look again, monotonic ms.
     /// With `pardon` everybody starts anew instead.
     pub fn sweep<V: Service<Client = C>>(&self, service: &V, now: Instant, pardon: bool) -> u64 {
         let now_ms = now.millis();
         let mut inner = self.inner.lock();
-        let mut due = Vec::new();
-        while let Some(first) = inner.deadlines.first_entry()
-            && *first.key() <= now_ms
+        let (mut kill, mut stay) = (Vec::new(), Vec::new());
+        while kill.len() < CLOSED_AT_ONCE
+            && let Some(id) = inner.next_due(now_ms)
         {
-            due.extend(first.remove());
-        }
-        let mut kill = Vec::new();
-        for id in due {
             let Some(entry) = inner.entries.get(&id).cloned() else { continue };
             if pardon || service.is_busy(&entry.client) {
                 entry.active_ms.fetch_max(now_ms, Ordering::Relaxed);
@@ -187,17 +206,21 @@ impl<C: Send + Sync + 'static> Registry<C> {
             let deadline = self.deadline_ms(service, &entry);
             if deadline <= now_ms {
                 kill.push(entry);
-                inner.deadlines.entry(self.bucket(now_ms)).or_default().push(id); // until it is gone
+                stay.push((self.bucket(now_ms), id)); // until it is gone
             } else {
-                inner.deadlines.entry(deadline).or_default().push(id);
+                stay.push((deadline, id));
             }
         }
-        let next = inner.deadlines.keys().next().copied();
+        for (deadline, id) in stay {
+            inner.deadlines.entry(deadline).or_default().push(id);
+        }
+        let next = inner.deadlines.keys().next().copied().unwrap_or(u64::MAX).min(self.bucket(now_ms));
         drop(inner);
+        let more = kill.len() == CLOSED_AT_ONCE;
         for entry in kill {
             entry.waker.kill(Kill::Idle);
         }
-        next.unwrap_or(u64::MAX).min(self.bucket(now_ms))
+        if more { now_ms + CLOSED_APART_MS } else { next }
     }
 
     fn remove(&self, entry: &Entry<C>) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
 use super::*;
-use crate::limits::{OUTGOING_HARD, OUTGOING_HIGH_WATER};
+use crate::limits::{CLOSED_APART_MS, CLOSED_AT_ONCE, OUTGOING_HARD, OUTGOING_HIGH_WATER};
 use crate::proto::ConnectRequest;
 use crate::types::Instant;
 use echo::{Echo, EchoClient};
@@ -312,6 +312,22 @@ async fn silence_ends_a_connection_and_traffic_or_work_keep_it() {
     let service = Arc::clone(&rig.service);
     assert_eq!(rig.end().await.1, CloseReason::Idle.to_string());
     assert_eq!(service.events.lock()[..], [NetEvent::Expired]);
+}
+
+#[tokio::test]
+async fn those_who_fell_silent_together_are_closed_a_few_at_a_time() {
+    let rig = Rig::connected(1000).await;
+    let open = |_, _: &_| Arc::new(EchoClient::default());
+    let registry = Registry::<EchoClient>::new(None, None, 1000);
+    let crowd: Vec<_> = (0..20)
+        .map(|_| registry.admit(peer(), Instant(1), open).map_err(|full| full.to_string()).expect("a place"))
+        .collect();
+    let killed = || crowd.iter().filter(|place| place.waker().killed().is_some()).count();
+    let sweep = |ms| registry.sweep(&*rig.service, Instant::from_millis(ms), false);
+    assert_eq!((sweep(1999), killed()), (2000, 0));
+    assert_eq!((sweep(2000), killed()), (2000 + CLOSED_APART_MS, CLOSED_AT_ONCE));
+    assert_eq!((sweep(2002), killed()), (2002 + CLOSED_APART_MS, 2 * CLOSED_AT_ONCE));
+    assert_eq!((sweep(2004), killed()), (3000, 20));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub enum Kill {
     Shutdown = 3,
     /// The server stopped serving.
     NotServing = 4,
+    /// An administrator has the server shed connections.
+    Shed = 5,
 }
 
 impl From<Kill> for CloseReason {
@@ -36,6 +38,7 @@ impl From<Kill> for CloseReason {
             Kill::Replaced => CloseReason::Replaced,
             Kill::Shutdown => CloseReason::Shutdown,
             Kill::NotServing => CloseReason::NotServing,
+            Kill::Shed => CloseReason::Ended("an administrator has connections shed"),
         }
     }
 }
@@ -99,6 +102,7 @@ impl TaskWaker {
             1 => Some(Kill::Idle),
             2 => Some(Kill::Replaced),
             3 => Some(Kill::Shutdown),
+            5 => Some(Kill::Shed),
             _ => Some(Kill::NotServing),
         }
     }

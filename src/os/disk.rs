@@ -6,7 +6,7 @@
 //! * A file is never synced again after a sync of it failed: the handle keeps the first error.
 
 use crate::disk::{DirEntry, Disk, DiskFile, Space, Synced};
-use rustix::fs::{Access, FallocateFlags, FlockOperation};
+use rustix::fs::{Access, Advice, FallocateFlags, FlockOperation};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -180,6 +180,11 @@ impl DiskFile for RealFile {
             // A file system without holes keeps the room: nothing is lost but room.
             let _ = rustix::fs::fallocate(&self.file, flags, from, len - from);
         }
+    }
+
+    fn forget(&self, at: u64, len: u64) {
+        // What the kernel keeps all the same costs memory and nothing else.
+        let _ = rustix::fs::fadvise(&self.file, at, std::num::NonZeroU64::new(len), Advice::DontNeed);
     }
 
     fn sync(&mut self) -> io::Result<Synced> {

@@ -24,6 +24,7 @@ pub fn figures() -> ProcessFigures {
         max_fds: getrlimit(Resource::Nofile).current,
         virtual_bytes: stat.map(|s| s.virtual_bytes),
         resident_bytes: stat.map(|s| s.resident_pages.saturating_mul(page)),
+        threads: stat.map(|s| s.threads),
     }
 }
 
@@ -38,6 +39,7 @@ pub fn open_fds() -> Option<u64> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     cpu_ticks: u64,
+    threads: u64,
     start_ticks: u64,
     virtual_bytes: u64,
     resident_pages: u64,
@@ -53,6 +55,7 @@ impl Stat {
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             cpu_ticks: field(14)?.saturating_add(field(15)?),
+            threads: field(20)?,
             start_ticks: field(22)?,
             virtual_bytes: field(23)?,
             resident_pages: field(24)?,
@@ -149,6 +152,7 @@ mod tests {
         let stat = Stat::parse(text).expect("fields");
         assert_eq!(stat.cpu_ticks, 11 + 12);
         assert_eq!((stat.start_ticks, stat.virtual_bytes, stat.resident_pages), (19000, 20, 21));
+        assert_eq!(stat.threads, 17);
         for broken in ["", "42 (x", "42 (x) S 1", "1 (x) S 1 2 3 4 5 6 7 8 9 10 x y z"] {
             assert_eq!(Stat::parse(broken), None);
         }

@@ -1,4 +1,4 @@
-//! Signals that ask the server to end.
+//! Signals that ask the server for something: to end, to read its configuration again.
 //!
 //! # Invariants
 //!
@@ -27,11 +27,21 @@ impl std::fmt::Display for Ending {
     }
 }
 
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The end.
+    End(Ending),
+    /// SIGHUP: what can change in a running server is read again.
+    Reload,
+}
+
 /// Listens for signals.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -44,10 +54,20 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for one.
+    /// Waits for one of any kind. Several of a kind that came meanwhile are one.
+    pub async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::End(Ending::Terminate),
+            _ = self.interrupt.recv() => Asked::End(Ending::Interrupt),
+            _ = self.hang_up.recv() => Asked::Reload,
+        }
+    }
+
+    /// Waits for one that asks for the end; others wait for [`Signals::next`].
     pub async fn ending(&mut self) -> Ending {
         tokio::select! {
             _ = self.terminate.recv() => Ending::Terminate,
@@ -68,5 +88,9 @@ mod tests {
         assert_eq!(signals.ending().await, Ending::Terminate);
         kill_process(getpid(), Number::INT).expect("sent");
         assert_eq!(signals.ending().await, Ending::Interrupt);
+        kill_process(getpid(), Number::HUP).expect("sent");
+        assert_eq!(signals.next().await, Asked::Reload);
+        kill_process(getpid(), Number::TERM).expect("sent");
+        assert_eq!(signals.next().await, Asked::End(Ending::Terminate));
     }
 }

@@ -13,6 +13,8 @@ use super::name::{BadName, rfc2253};
 /// Facts of one certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate<'a> {
+    /// X.509 version, from 1.
+    pub version: u8,
     /// Contents of the subject's `SEQUENCE`.
     pub subject: &'a [u8],
     /// Contents of the issuer's `SEQUENCE`.
@@ -38,14 +40,18 @@ impl<'a> Certificate<'a> {
             return Err(Malformed);
         }
         let mut signed = certificate.expect(SEQUENCE)?.inside();
-        let _version = signed.optional(0xa0);
+        let version = match signed.optional(0xa0) {
+            // Counted from 0, and left out where it is 0.
+            Some(number) => number.inside().expect(INTEGER)?.value.last().map_or(1, |n| n.saturating_add(1)),
+            None => 1,
+        };
         let serial = signed.expect(INTEGER)?.value;
         let _algorithm = signed.expect(SEQUENCE)?;
         let issuer = signed.expect(SEQUENCE)?.value;
         let mut validity = signed.expect(SEQUENCE)?.inside();
         let (not_before, not_after) = (time(validity.element()?)?, time(validity.element()?)?);
         let subject = signed.expect(SEQUENCE)?.value;
-        Ok(Certificate { subject, issuer, serial, not_before, not_after })
+        Ok(Certificate { version, subject, issuer, serial, not_before, not_after })
     }
 
     /// Its identity: the subject in Java's RFC 2253 form.
@@ -134,10 +140,28 @@ mod tests {
         assert_eq!(read.name().unwrap(), "CN=client");
         assert_eq!((read.not_before, read.not_after), (1_709_164_800, 2_556_144_000));
         assert_eq!(read.serial_text(), "0ABC");
+        assert_eq!(read.version, 3);
         assert!(read.is_self_issued() && read.is_valid_at(1_709_164_800) && !read.is_valid_at(1_709_164_799));
         for cut in [0, 1, 10, made.der().len() - 1] {
             assert_eq!(Certificate::read(&made.der()[..cut]), Err(Malformed));
         }
+    }
+
+    #[test]
+    fn a_certificate_tells_its_version() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let made = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        let mut der = made.der().to_vec();
+        let at = der.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]).unwrap();
+        der[at + 4] = 0;
+        assert_eq!(Certificate::read(&der).unwrap().version, 1);
+        // Left out: the two sequences around it are five bytes shorter.
+        der.drain(at..at + 5);
+        for length in [2, at - 2] {
+            let old = u16::from_be_bytes([der[length], der[length + 1]]);
+            der[length..length + 2].copy_from_slice(&(old - 5).to_be_bytes());
+        }
+        assert_eq!(Certificate::read(&der).unwrap().version, 1);
     }
 
     #[test]

@@ -100,6 +100,16 @@ fn certified(entry: &KeyEntry, file: &Path) -> Result<Arc<CertifiedKey>, TlsErro
     let der = PrivateKeyDer::try_from(entry.key.as_slice())
         .map_err(|e| bad(format!("has an unknown kind of key: {e}")))?;
     let key = any_supported_type(&der).map_err(|e| bad(format!("has a key that cannot be used: {e}")))?;
+    let own = entry.chain.first().and_then(|der| Certificate::read(der).ok());
+    if let Some(old) = own.filter(|own| own.version < 3) {
+        let what =
+            format!("has a certificate of X.509 version {}, and TLS here takes version 3 alone", old.version);
+        return Err(TlsError::file(
+            file,
+            what,
+            "issue it again (openssl x509 -req makes version 3 with -extfile)",
+        ));
+    }
     let chain = entry.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
@@ -138,4 +148,24 @@ pub fn files(side: &TlsSide) -> Vec<PathBuf> {
     let of_store = |s: &Store| [s.location.clone(), s.password_path.clone()];
     let stores = of_store(&side.key_store).into_iter().chain(of_store(&side.trust_store)).flatten();
     stores.chain(side.crl_path.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn a_certificate_of_version_1_is_refused_with_its_cure() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let made = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        let mut der = made.der().to_vec();
+        let mut entry = KeyEntry { key: Zeroizing::new(key.serialize_der()), chain: vec![der.clone()] };
+        assert!(certified(&entry, Path::new("server.pem")).is_ok());
+        let at = der.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]).unwrap();
+        der[at + 4] = 0;
+        entry.chain = vec![der];
+        let why = certified(&entry, Path::new("server.pem")).unwrap_err().to_string();
+        assert!(why.contains("server.pem") && why.contains("version 1") && why.contains("-extfile"), "{why}");
+    }
 }

@@ -113,6 +113,11 @@ impl QuorumTls {
         self.acceptor.set_hosts(hosts)
     }
 
+    /// Last second of the own certificate's validity, Unix time.
+    pub fn own_not_after(&self) -> Option<i64> {
+        self.acceptor.own_not_after()
+    }
+
     /// Looks at the files of both directions and reloads what has changed. Blocks.
     pub fn poll(&self) -> [Polled; 2] {
         let connector = self.connector.as_ref().map_or(Polled::Unchanged, ClientTls::poll);

@@ -46,6 +46,11 @@ pub enum Role {
         /// Hosts of the `server.N` lines.
         hosts: Vec<String>,
     },
+    /// People and tools, by HTTPS: the keys with this prefix.
+    Http {
+        /// `ssl.quorum.` for the admin server, as in ZooKeeper; `metricsProvider.ssl.`.
+        prefix: &'static str,
+    },
 }
 
 impl Role {
@@ -53,6 +58,7 @@ impl Role {
         match self {
             Role::Client => "ssl.",
             Role::Quorum { .. } => "ssl.quorum.",
+            Role::Http { prefix } => prefix,
         }
     }
 
@@ -62,6 +68,8 @@ impl Role {
         let checked = side.hostname_verification && side.client_hostname_verification;
         match self {
             _ if !checked => Ok(Hosts::Any),
+            // Whoever asks is known by the subject; the hosts of members say nothing about it.
+            Role::Http { .. } => Ok(Hosts::Any),
             Role::Client => Hosts::listed(&side.allowed_names, true, &key),
             Role::Quorum { hosts } => {
                 let names: Vec<String> = hosts.iter().chain(&side.allowed_names).cloned().collect();
@@ -280,9 +288,9 @@ fn configure(side: &TlsSide, role: &Role, material: &Material) -> Result<ServerC
     let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver);
     config.require_ems = FIPS;
     config.session_storage = match role {
-        Role::Client => ServerSessionMemoryCache::new(TLS_SESSIONS),
+        Role::Client | Role::Http { .. } => ServerSessionMemoryCache::new(TLS_SESSIONS),
         Role::Quorum { .. } => Arc::new(NoServerSessionStorage {}),
     };
-    config.send_tls13_tickets = if matches!(role, Role::Client) { 1 } else { 0 };
+    config.send_tls13_tickets = if matches!(role, Role::Quorum { .. }) { 0 } else { 1 };
     Ok(config)
 }

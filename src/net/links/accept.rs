@@ -1,33 +1,31 @@
-//! Learners that come to the quorum port.
+//! Learners that come to the quorum port, and observers that come to the port for observers.
 //!
 //! # Invariants
 //!
-//! * The port is open only while this member leads.
+//! * The quorum port is open only while this member leads, the port for observers only while it follows.
 //! * The first packet is FOLLOWERINFO or OBSERVERINFO of a few bytes; before it is whole and names an id that the
 //!   other end may have, nobody else hears of the connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{error, info, warn};
 
 use super::face::{Charge, LinkEvent};
 use super::receive::{Ended, Receiver};
-use super::{LinksConfig, Shared, send};
-use crate::limits::{ACCEPT_PAUSE_MS, LINK_FIRST_PACKET_BYTES};
-use crate::net::peering::gate::plain;
-use crate::net::peering::listen::Reserved;
+use super::{Port, Shared, send};
+use crate::limits::LINK_FIRST_PACKET_BYTES;
+use crate::net::peering::listen::{PeerAddress, Reserved};
 use crate::net::peering::{Conn, Who, ended};
 use crate::peer::{BadPacket, LearnerInfo, Packet, PacketKind};
 use crate::tls::quorum::PeerStream;
 
 /// Binds all addresses; at least one must be.
-pub fn reserve(config: &LinksConfig) -> Result<Vec<Reserved>, String> {
+pub fn reserve(listen: &[PeerAddress]) -> Result<Vec<Reserved>, String> {
     let (mut reserved, mut failures) = (Vec::new(), Vec::new());
-    for at in &config.listen {
+    for at in listen {
         match at.reserve() {
             Ok(socket) => reserved.push(socket),
             Err(why) => failures.push(why),
@@ -42,9 +40,9 @@ pub fn reserve(config: &LinksConfig) -> Result<Vec<Reserved>, String> {
 }
 
 /// Opens the port, or closes it.
-pub fn lead(shared: &Arc<Shared>, leads: bool) -> Result<(), String> {
-    let mut door = shared.door.lock();
-    if !leads {
+pub fn open(shared: &Arc<Shared>, port: Port, wanted: bool) -> Result<(), String> {
+    let mut door = shared.doors.of(port).lock();
+    if !wanted {
         door.open.drain(..).for_each(|task| task.abort());
         return Ok(());
     }
@@ -52,18 +50,21 @@ pub fn lead(shared: &Arc<Shared>, leads: bool) -> Result<(), String> {
         return Ok(());
     }
     let sockets = match std::mem::take(&mut door.reserved) {
-        none if none.is_empty() => reserve(&shared.config)?,
+        none if none.is_empty() => reserve(&door.listen)?,
         reserved => reserved,
     };
     let mut failures = Vec::new();
     for socket in sockets {
-        let at = format!("{}:{}", socket.at().host.as_deref().unwrap_or("*"), socket.at().port);
-        let inside = shared.runtime.enter();
-        match socket.listen().and_then(TcpListener::from_std) {
-            Ok(listener) => door.open.push(shared.spawn(run(Arc::clone(shared), listener))),
+        let at = socket.at().clone();
+        let me = Arc::clone(shared);
+        let greet = move |stream, from| {
+            let me = Arc::clone(&me);
+            async move { incoming(&me, port, stream, from).await }
+        };
+        match shared.entrance.open(socket, greet) {
+            Ok(task) => door.open.push(task),
             Err(e) => failures.push(format!("cannot listen on {at}: {e}")),
         }
-        drop(inside);
     }
     if door.open.is_empty() {
         return Err(failures.join("; "));
@@ -72,81 +73,77 @@ pub fn lead(shared: &Arc<Shared>, leads: bool) -> Result<(), String> {
     Ok(())
 }
 
-async fn run(shared: Arc<Shared>, listener: TcpListener) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                let from = plain(from);
-                match shared.doorway.enter(from.ip()) {
-                    Ok(place) => {
-                        let me = Arc::clone(&shared);
-                        shared.spawn(async move {
-                            incoming(&me, stream, from).await;
-                            drop(place);
-                        });
-                    }
-                    Err(why) => shared.complaints.closed(from, why),
-                }
-            }
-            Err(e) => {
-                debug!("quorum port: cannot accept for now: {e}");
-                tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
-            }
+/// The port is here from its next opening on: the role in which it is open ends when its server line changes.
+pub fn move_to(shared: &Shared, port: Port, listen: Vec<PeerAddress>) {
+    let mut door = shared.doors.of(port).lock();
+    if door.listen == listen {
+        return;
+    }
+    door.reserved.clear();
+    door.listen = listen;
+    if port == Port::Quorum {
+        match reserve(&door.listen) {
+            Ok(reserved) => door.reserved = reserved,
+            Err(why) => error!("{why}; it is tried again when this member leads"),
         }
     }
 }
 
-async fn incoming(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) {
+async fn incoming(shared: &Arc<Shared>, port: Port, stream: TcpStream, from: SocketAddr) {
     let _ = stream.set_nodelay(shared.config.leader_nodelay);
     let greeting = async {
         let mut conn = match shared.gate.encrypt_accepted(stream, from.ip()).await {
             Ok(conn) => conn,
-            Err(refusal) => return shared.complaints.refused(from, &refusal),
+            Err(refusal) => return shared.entrance.complaints.refused(from, &refusal),
         };
         let who = match shared.gate.admit(&mut conn).await {
-            Ok(Who::Left) => return shared.complaints.left(from, "it went away"),
+            Ok(Who::Left) => return shared.entrance.complaints.left(from, "it went away"),
             Ok(who) => who,
-            Err(refusal) => return shared.complaints.refused(from, &refusal),
+            Err(refusal) => return shared.entrance.complaints.refused(from, &refusal),
         };
-        if let Some(first) = first(shared, &mut conn, &who, from).await {
+        if let Some(first) = first(shared, port, &mut conn, &who, from).await {
             admit(shared, conn, &who, first, from);
         }
     };
     if timeout(shared.config.greeting, greeting).await.is_err() {
         let why = format!("it did not say who it is within {} ms", shared.config.greeting.as_millis());
-        shared.complaints.closed(from, &why);
+        shared.entrance.complaints.closed(from, &why);
     }
 }
 
 /// The first packet, if it is one that a learner may begin with.
-async fn first(shared: &Shared, conn: &mut Conn, who: &Who, from: SocketAddr) -> Option<Packet> {
+async fn first(shared: &Shared, port: Port, conn: &mut Conn, who: &Who, from: SocketAddr) -> Option<Packet> {
     let packet = loop {
         match Packet::decode(&mut conn.inbox, LINK_FIRST_PACKET_BYTES) {
             Ok(Some(packet)) => break packet,
             Ok(None) => {
                 if let Err(e) = conn.more().await {
-                    shared.complaints.left(from, &ended(&e));
+                    shared.entrance.complaints.left(from, &ended(&e));
                     return None;
                 }
             }
             Err(bad) => {
-                shared.complaints.garbage(from, &bad);
+                shared.entrance.complaints.garbage(from, &bad);
                 return None;
             }
         }
     };
+    if port == Port::Observers && packet.kind == PacketKind::FollowerInfo {
+        shared.entrance.complaints.closed(from, "a follower at the port for observers: the leader serves it");
+        return None;
+    }
     match who_it_is(shared, &packet, who) {
         Ok(()) => Some(packet),
         Err(Objection::Garbage(bad)) => {
-            shared.complaints.garbage(from, &bad);
+            shared.entrance.complaints.garbage(from, &bad);
             None
         }
         Err(Objection::Closed(why)) => {
-            shared.complaints.closed(from, &why);
+            shared.entrance.complaints.closed(from, &why);
             None
         }
         Err(Objection::Refused(refusal)) => {
-            shared.complaints.refused(from, &refusal);
+            shared.entrance.complaints.refused(from, &refusal);
             None
         }
     }
@@ -191,7 +188,8 @@ fn admit(shared: &Arc<Shared>, conn: Conn, who: &Who, first: Packet, from: Socke
         Who::Proven(name) => format!("{from} as {}", name.escape_debug()),
         Who::Unasked | Who::Unproven | Who::Left => from.to_string(),
     };
-    shared.enter(link);
+    let said = first.data.as_ref().and_then(|data| LearnerInfo::decode(data).ok());
+    shared.enter(link, said.and_then(|info| info.server));
     shared.tell(LinkEvent::Accepted { link, from: from_text });
     let charge = Charge::default();
     shared.tell(LinkEvent::Packets { link, packets: vec![first], charge });
@@ -220,16 +218,16 @@ pub fn run_link(
         }
     };
     outbox.connected();
-    let sending = shared.spawn(send::run(Arc::clone(shared), link, outbox, writing));
+    let sending = shared.entrance.spawn(send::run(Arc::clone(shared), link, outbox, writing));
     shared.belongs(link, sending);
     let me = Arc::clone(shared);
     let inbox = conn.inbox;
-    let receiving = shared.spawn(async move {
+    let receiving = shared.entrance.spawn(async move {
         let why = match Receiver::new(reading, inbox, learns).run(&me, link).await {
             Ended::Other(why) => why,
             Ended::Bad(bad) => {
                 if let Some(from) = stranger {
-                    me.complaints.garbage(from, &bad);
+                    me.entrance.complaints.garbage(from, &bad);
                 }
                 bad.to_string()
             }

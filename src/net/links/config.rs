@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! * Resolved once at start; who the members are comes by [`super::Links::set_ensembles`].
+//! * Resolved once at start; who the members are comes by [`super::Links::set_ensembles`], and where this one is by
+//!   [`super::Links::move_to`].
 
 use std::time::Duration;
 
@@ -17,6 +18,10 @@ pub struct LinksConfig {
     pub me: ServerId,
     /// Where it listens while it leads.
     pub listen: Vec<PeerAddress>,
+    /// `observerMasterPort`: where followers listen for observers, on the hosts of their server lines.
+    pub observers: Option<u16>,
+    /// `quorumListenOnAllIPs`: on all addresses of this machine, wherever its server line says.
+    pub everywhere: bool,
     /// `connectToLearnerMasterLimit`, else `initLimit`, in ticks: how long all tries to connect may take.
     pub connect: Duration,
     /// `leaderConnectDelayDuringRetryMs`.
@@ -30,17 +35,22 @@ pub struct LinksConfig {
 }
 
 impl LinksConfig {
+    /// Where this member would listen for observers: on the hosts of its quorum addresses.
+    pub(super) fn observers_at(&self, quorum: &[PeerAddress]) -> Vec<PeerAddress> {
+        let mut all: Vec<PeerAddress> = Vec::new();
+        for (at, port) in quorum.iter().zip(std::iter::repeat(self.observers)) {
+            let at = port.map(|port| PeerAddress { port, ..at.clone() });
+            all.extend(at.filter(|at| !all.contains(at)));
+        }
+        all
+    }
+
     /// Of a member of the configured ensemble.
     pub fn of(settings: &Settings, me: ServerId) -> LinksConfig {
         let quorum = &settings.quorum;
         let member = u64::try_from(me.0).ok().and_then(|id| quorum.ensemble.members.get(&id));
-        let addresses = member.map_or(&[][..], |m| &m.addresses);
-        let listen = addresses.iter().map(|a| PeerAddress {
-            host: (!quorum.listen_on_all_ips).then(|| a.host.clone()),
-            port: a.quorum_port,
-        });
-        let mut listen: Vec<PeerAddress> = listen.collect();
-        listen.dedup();
+        let everywhere = quorum.listen_on_all_ips;
+        let listen = member.map(|m| PeerAddress::of(m, everywhere, |a| a.quorum_port)).unwrap_or_default();
         let tick = u64::try_from(settings.session.tick_time).unwrap_or(1).max(1);
         let ticks = |n: u32| Duration::from_millis(tick.saturating_mul(u64::from(n).max(1)));
         let limit = match quorum.connect_to_learner_master_limit {
@@ -50,6 +60,8 @@ impl LinksConfig {
         LinksConfig {
             me,
             listen,
+            observers: quorum.observer_master_port,
+            everywhere,
             connect: ticks(limit),
             retry: Duration::from_millis(u64::from(quorum.leader_connect_delay_ms)),
             greeting: ticks(quorum.init_limit),

@@ -1,4 +1,4 @@
-//! The way of a learner to its leader.
+//! The way of a learner to its leader, or of an observer to a follower that serves observers.
 //!
 //! A leader opens its port when it knows that it leads, perhaps a moment after a learner does: the first tries follow
 //! each other quickly, then with the pause of `leaderConnectDelayDuringRetryMs`, five of them as in ZooKeeper.
@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
-use super::Shared;
 use super::accept::run_link;
 use super::face::LinkEvent;
+use super::{Port, Shared};
 use crate::limits::{LINK_DIAL_FIRST_MS, LINK_DIALS};
 use crate::net::peering::Conn;
 use crate::net::peering::dial::connect;
@@ -23,12 +23,12 @@ use crate::peer::ElectionAddress;
 use crate::types::{LinkId, ServerId};
 
 /// Connects, and tells how it went.
-pub fn begin(shared: &Arc<Shared>, link: LinkId, to: ServerId) {
-    shared.enter(link);
+pub fn begin(shared: &Arc<Shared>, link: LinkId, to: ServerId, port: Port) {
+    shared.enter(link, None);
     let me = Arc::clone(shared);
-    let task = shared.spawn(async move {
+    let task = shared.entrance.spawn(async move {
         let limit = me.config.connect;
-        let outcome = timeout(limit, tries(&me, to)).await;
+        let outcome = timeout(limit, tries(&me, to, port)).await;
         let late = || Err(format!("no connection to {to} within {} ms", limit.as_millis()));
         match outcome.unwrap_or_else(|_| late()) {
             Ok(conn) => {
@@ -36,7 +36,7 @@ pub fn begin(shared: &Arc<Shared>, link: LinkId, to: ServerId) {
                 run_link(&me, link, conn, true, None);
             }
             Err(why) => {
-                warn!(%to, "cannot connect to the leader: {why}");
+                warn!(%to, ?port, "cannot connect to be brought up: {why}");
                 me.over(link, why);
             }
         }
@@ -52,17 +52,17 @@ fn pauses(configured: Duration) -> impl Iterator<Item = Duration> {
     quick.chain(std::iter::repeat_n(configured, LINK_DIALS.saturating_sub(1)))
 }
 
-async fn tries(shared: &Shared, to: ServerId) -> Result<Conn, String> {
+async fn tries(shared: &Shared, to: ServerId, port: Port) -> Result<Conn, String> {
     let mut pauses = pauses(shared.config.retry);
     let begun = Instant::now();
     loop {
-        let why = match once(shared, to).await {
+        let why = match once(shared, to, port).await {
             Ok(conn) => return Ok(conn),
             Err(Failure::Final(why)) => return Err(why),
             Err(Failure::Again(why)) => why,
         };
         let Some(pause) = pauses.next() else { return Err(why) };
-        debug!(%to, after_ms = begun.elapsed().as_millis(), "cannot connect to the leader yet: {why}");
+        debug!(%to, ?port, after_ms = begun.elapsed().as_millis(), "cannot connect to be brought up yet: {why}");
         sleep(pause).await;
     }
 }
@@ -74,8 +74,8 @@ enum Failure {
     Final(String),
 }
 
-async fn once(shared: &Shared, to: ServerId) -> Result<Conn, Failure> {
-    let addresses = addresses(shared, to);
+async fn once(shared: &Shared, to: ServerId, port: Port) -> Result<Conn, Failure> {
+    let addresses = addresses(shared, to, port);
     if addresses.is_empty() {
         return Err(Failure::Final(format!("no configuration has {to}")));
     }
@@ -93,13 +93,18 @@ async fn once(shared: &Shared, to: ServerId) -> Result<Conn, Failure> {
     Ok(conn)
 }
 
-/// Quorum addresses of a member, by all configurations.
-fn addresses(shared: &Shared, of: ServerId) -> Vec<ElectionAddress> {
+/// Addresses of a port of a member, by all configurations.
+fn addresses(shared: &Shared, of: ServerId, port: Port) -> Vec<ElectionAddress> {
     let Ok(id) = u64::try_from(of.0) else { return Vec::new() };
     let ensembles = shared.ensembles.read();
     let mut found: Vec<ElectionAddress> = Vec::new();
     for address in ensembles.iter().filter_map(|e| e.members.get(&id)).flat_map(|m| &m.addresses) {
-        let address = ElectionAddress { host: address.host.clone(), port: address.quorum_port };
+        let port = match port {
+            Port::Quorum => Some(address.quorum_port),
+            Port::Observers => shared.config.observers,
+        };
+        let Some(port) = port else { continue };
+        let address = ElectionAddress { host: address.host.clone(), port };
         if !found.contains(&address) {
             found.push(address);
         }

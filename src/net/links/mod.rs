@@ -1,4 +1,4 @@
-//! Connections between a leader and its learners: the quorum port, both ends.
+//! Connections between a leader and its learners, and between followers and observers: both ends.
 //!
 //! | module | |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `outbox` | what waits for a link |
 //! | `send`, `receive` | the two directions of a link |
 //! | `accept` | learners that come |
-//! | `dial` | the way to a leader |
+//! | `dial` | the way to a leader, or to a follower that serves observers |
 //!
 //! # Invariants
 //!
@@ -35,19 +35,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::peering::listen::Reserved;
-use super::peering::{Complaints, Doorway, Gate};
-use crate::config::quorum::Ensemble;
+use super::peering::listen::{PeerAddress, Reserved};
+use super::peering::{Entrance, Gate};
+use crate::config::quorum::{Ensemble, Member};
 use crate::limits::LINK_HANGUP_MS;
+use crate::metrics::Metrics;
 use crate::types::{LinkId, ServerId};
 
 pub use config::LinksConfig;
 pub use face::{Charge, Chunks, LinkEvent, LinkEvents, LinkOut, Staging, Store};
-use outbox::Outbox;
+use outbox::{Meter, Outbox};
 
 /// One link that stands or is being made.
 struct Link {
@@ -55,11 +55,36 @@ struct Link {
     tasks: Vec<AbortHandle>,
 }
 
-/// The listening side: reserved, or open.
+/// Which port of a member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// The leader's, for all learners.
+    Quorum,
+    /// A follower's, for observers (`observerMasterPort`).
+    Observers,
+}
+
+/// The listening side of a port: where, and whether reserved or open.
 #[derive(Default)]
 struct Door {
+    listen: Vec<PeerAddress>,
     reserved: Vec<Reserved>,
     open: Vec<AbortHandle>,
+}
+
+/// Both ports.
+struct Doors {
+    quorum: Mutex<Door>,
+    observers: Mutex<Door>,
+}
+
+impl Doors {
+    fn of(&self, port: Port) -> &Mutex<Door> {
+        match port {
+            Port::Quorum => &self.quorum,
+            Port::Observers => &self.observers,
+        }
+    }
 }
 
 /// What all tasks share.
@@ -68,24 +93,15 @@ struct Shared {
     gate: Arc<Gate>,
     store: Arc<dyn Store>,
     events: LinkEvents,
-    runtime: Handle,
     ensembles: RwLock<Vec<Arc<Ensemble>>>,
     links: Mutex<BTreeMap<LinkId, Link>>,
-    door: Mutex<Door>,
+    doors: Doors,
     accepted: AtomicU64,
-    complaints: Complaints,
-    doorway: Arc<Doorway>,
-    tasks: Mutex<JoinSet<()>>,
+    entrance: Arc<Entrance>,
+    metrics: Arc<Metrics>,
 }
 
 impl Shared {
-    /// Runs a task until it or all links end.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(task, &self.runtime)
-    }
-
     fn tell(&self, event: LinkEvent) {
         (self.events)(event);
     }
@@ -102,9 +118,10 @@ impl Shared {
         LinkId(self.accepted.fetch_add(2, Ordering::Relaxed))
     }
 
-    /// Takes note of a new link.
-    fn enter(&self, link: LinkId) -> Arc<Outbox> {
-        let outbox = Arc::new(Outbox::default());
+    /// Takes note of a new link, by which this learner came if any did.
+    fn enter(&self, link: LinkId, learner: Option<ServerId>) -> Arc<Outbox> {
+        let meter = learner.map(|learner| Meter::new(Arc::clone(&self.metrics), learner));
+        let outbox = Arc::new(Outbox::measured(meter));
         self.links.lock().insert(link, Link { outbox: Arc::clone(&outbox), tasks: Vec::new() });
         outbox
     }
@@ -151,21 +168,27 @@ impl Links {
         gate: Arc<Gate>,
         store: Arc<dyn Store>,
         events: LinkEvents,
+        metrics: Arc<Metrics>,
     ) -> Result<Links, String> {
-        let door = Mutex::new(Door { reserved: accept::reserve(&config)?, open: Vec::new() });
+        let doors = Doors {
+            observers: Mutex::new(Door { listen: config.observers_at(&config.listen), ..Door::default() }),
+            quorum: Mutex::new(Door {
+                reserved: accept::reserve(&config.listen)?,
+                listen: config.listen.clone(),
+                open: Vec::new(),
+            }),
+        };
         let shared = Shared {
             config,
             gate,
             store,
             events,
-            runtime: Handle::current(),
             ensembles: RwLock::default(),
             links: Mutex::default(),
-            door,
+            doors,
             accepted: AtomicU64::new(2),
-            complaints: Complaints::new("quorum"),
-            doorway: Arc::default(),
-            tasks: Mutex::default(),
+            entrance: Arc::new(Entrance::new("quorum")),
+            metrics,
         };
         Ok(Links { shared: Arc::new(shared) })
     }
@@ -181,12 +204,30 @@ impl Links {
     ///
     /// No address can be listened on: whoever wanted to lead cannot.
     pub fn lead(&self, leads: bool) -> Result<(), String> {
-        accept::lead(&self.shared, leads)
+        accept::open(&self.shared, Port::Quorum, leads)
     }
 
-    /// Connects to the quorum port of a member. [`LinkEvent::Up`] or [`LinkEvent::Down`] follows.
-    pub fn dial(&self, link: LinkId, to: ServerId) {
-        dial::begin(&self.shared, link, to);
+    /// Opens the port for observers, or closes it to new ones; nothing happens without `observerMasterPort`.
+    ///
+    /// # Errors
+    ///
+    /// No address can be listened on: observers have to go elsewhere.
+    pub fn serve_observers(&self, serves: bool) -> Result<(), String> {
+        let serves = serves && self.shared.config.observers.is_some();
+        accept::open(&self.shared, Port::Observers, serves)
+    }
+
+    /// The own server line is this one now: both ports are bound where it says when they are opened next.
+    pub fn move_to(&self, own: &Member) {
+        let config = &self.shared.config;
+        let quorum = PeerAddress::of(own, config.everywhere, |a| a.quorum_port);
+        accept::move_to(&self.shared, Port::Observers, config.observers_at(&quorum));
+        accept::move_to(&self.shared, Port::Quorum, quorum);
+    }
+
+    /// Connects to a port of a member. [`LinkEvent::Up`] or [`LinkEvent::Down`] follows.
+    pub fn dial(&self, link: LinkId, to: ServerId, port: Port) {
+        dial::begin(&self.shared, link, to, port);
     }
 
     /// Sends something over a link; nothing happens if it is over.
@@ -208,7 +249,7 @@ impl Links {
             return self.shared.over(link, why.to_owned());
         }
         let shared = Arc::clone(&self.shared);
-        self.shared.spawn(async move {
+        self.shared.entrance.spawn(async move {
             sleep(Duration::from_millis(LINK_HANGUP_MS)).await;
             shared.over(link, "the other end does not take its last bytes".to_owned());
         });
@@ -227,6 +268,6 @@ impl Links {
 
 impl Drop for Links {
     fn drop(&mut self) {
-        self.shared.tasks.lock().abort_all();
+        self.shared.entrance.end();
     }
 }

@@ -6,19 +6,45 @@
 //! * Bytes that wait are bounded by [`LINK_OUTBOX_BYTES`]; buffers are shared by all links that they go to.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::face::{Chunks, LinkOut};
-use crate::limits::LINK_OUTBOX_BYTES;
+use crate::limits::{LINK_MARK_EVERY, LINK_OUTBOX_BYTES};
+use crate::metrics::Metrics;
+use crate::types::ServerId;
 
 /// The queue of one link.
 #[derive(Default)]
 pub struct Outbox {
     state: Mutex<State>,
     filled: Notify,
+    meter: Option<Meter>,
+}
+
+/// Where the queue to a learner is measured.
+pub struct Meter {
+    metrics: Arc<Metrics>,
+    /// The learner's id, as a key of metrics.
+    learner: String,
+}
+
+impl Meter {
+    /// The queue to this learner.
+    pub fn new(metrics: Arc<Metrics>, learner: ServerId) -> Meter {
+        Meter { metrics, learner: learner.0.to_string() }
+    }
+}
+
+/// Something in the queue whose wait is measured.
+struct Mark {
+    since: Instant,
+    /// What stands before it.
+    ahead: usize,
 }
 
 #[derive(Default)]
@@ -27,6 +53,21 @@ struct State {
     bytes: usize,
     connected: bool,
     hung_up: bool,
+    /// Puts since the last mark.
+    unmarked: u32,
+    mark: Option<Mark>,
+}
+
+impl State {
+    /// Has the marked one left with these? How long it waited.
+    fn left(&mut self, taken: usize) -> Option<Duration> {
+        let mark = self.mark.as_mut()?;
+        if mark.ahead >= taken {
+            mark.ahead -= taken;
+            return None;
+        }
+        self.mark.take().map(|mark| mark.since.elapsed())
+    }
 }
 
 /// What a sender takes out at once.
@@ -40,6 +81,12 @@ pub enum Taken {
 }
 
 impl Outbox {
+    /// One whose queue is measured, from the first put on.
+    pub fn measured(meter: Option<Meter>) -> Outbox {
+        let state = State { unmarked: LINK_MARK_EVERY, ..State::default() };
+        Outbox { meter, state: Mutex::new(state), ..Outbox::default() }
+    }
+
     /// Puts something in.
     ///
     /// # Errors
@@ -56,6 +103,11 @@ impl Outbox {
                 let mib = LINK_OUTBOX_BYTES >> 20;
                 return Err(format!("the other end does not keep up: more than {mib} MiB wait for it"));
             }
+        }
+        state.unmarked += 1;
+        if self.meter.is_some() && state.unmarked >= LINK_MARK_EVERY && state.mark.is_none() {
+            state.mark = Some(Mark { since: Instant::now(), ahead: state.waiting.len() });
+            state.unmarked = 0;
         }
         state.waiting.push_back(out);
         drop(state);
@@ -102,7 +154,10 @@ impl Outbox {
                     sum += bytes.len();
                     packets.push(bytes);
                 }
-                Some(LinkOut::Stream(stream)) if packets.is_empty() => return Some(Taken::Stream(stream)),
+                Some(LinkOut::Stream(stream)) if packets.is_empty() => {
+                    let _ = state.left(1); // a stream's wait is not a packet's
+                    return Some(Taken::Stream(stream));
+                }
                 Some(stream) => {
                     state.waiting.push_front(stream);
                     break;
@@ -111,6 +166,15 @@ impl Outbox {
             }
         }
         state.bytes = state.bytes.saturating_sub(sum);
+        if let Some(meter) = self.meter.as_ref().filter(|_| !packets.is_empty()) {
+            let metrics = &meter.metrics;
+            let waiting = i64::try_from(state.waiting.len()).unwrap_or(i64::MAX);
+            metrics.learner_handler_qp_size.record(&meter.learner, waiting);
+            if let Some(waited) = state.left(packets.len()) {
+                let millis = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+                metrics.learner_handler_qp_time_ms.record(&meter.learner, millis);
+            }
+        }
         match packets.is_empty() {
             false => Some(Taken::Bytes(packets)),
             true => state.hung_up.then_some(Taken::End),
@@ -157,6 +221,29 @@ mod tests {
         let order: Vec<String> = (0..5).map(|_| shown(outbox.take_now(1))).collect();
         assert_eq!(order, ["a", "b", "stream", "c", "d"]);
         assert_eq!(shown(outbox.take_now(1)), "end");
+    }
+
+    #[test]
+    fn the_queue_to_a_learner_is_measured() {
+        let metrics = Arc::new(Metrics::default());
+        let outbox = Outbox::measured(Some(Meter::new(metrics.clone(), ServerId(3))));
+        let puts = LINK_MARK_EVERY as usize + 2;
+        for _ in 0..puts {
+            outbox.push(LinkOut::Bytes(Bytes::from_static(b"x"))).unwrap();
+        }
+        let of = |set: &crate::metrics::SummarySet| {
+            let read = set.entry("3").read();
+            (read.count, read.max)
+        };
+        assert_eq!(shown(outbox.take_now(1)), "x");
+        assert_eq!(of(&metrics.learner_handler_qp_size), (1, puts as i64 - 1));
+        assert_eq!(of(&metrics.learner_handler_qp_time_ms).0, 1, "the first one is timed");
+        outbox.push(LinkOut::Bytes(Bytes::from_static(b"y"))).unwrap();
+        assert_eq!(shown(outbox.take_now(40)).len(), 40);
+        assert_eq!(of(&metrics.learner_handler_qp_time_ms).0, 1, "the next one waits");
+        assert_eq!(shown(outbox.take_now(100)).len(), puts - 40);
+        assert_eq!(of(&metrics.learner_handler_qp_size).0, 3);
+        assert_eq!(of(&metrics.learner_handler_qp_time_ms).0, 2);
     }
 
     #[test]

@@ -62,13 +62,18 @@ struct Node {
     links: Links,
     events: UnboundedReceiver<LinkEvent>,
     port: u16,
+    observers: u16,
 }
 
 impl Node {
-    fn start(me: i64, port: u16, members: &Arc<Ensemble>) -> Node {
+    /// Member `me` is on 127.0.0.`me`: the port for observers is the same at all.
+    fn start(me: i64, port: u16, observers: u16, members: &Arc<Ensemble>) -> Node {
+        let host = format!("127.0.0.{me}");
         let config = LinksConfig {
             me: ServerId(me),
-            listen: vec![PeerAddress { host: Some("127.0.0.1".to_owned()), port }],
+            listen: vec![PeerAddress { host: Some(host.clone()), port }],
+            observers: Some(observers),
+            everywhere: false,
             connect: Duration::from_secs(20),
             retry: Duration::from_millis(500),
             greeting: Duration::from_secs(20),
@@ -77,9 +82,10 @@ impl Node {
         };
         let (sender, events) = unbounded_channel();
         let tell: LinkEvents = Arc::new(move |event| drop(sender.send(event)));
-        let links = Links::start(config, Arc::new(Gate::default()), Arc::new(Stages), tell).unwrap();
+        let links =
+            Links::start(config, Arc::new(Gate::default()), Arc::new(Stages), tell, Arc::default()).unwrap();
         links.set_ensembles(members, None);
-        Node { links, events, port }
+        Node { links, events, port, observers }
     }
 
     async fn event(&mut self) -> LinkEvent {
@@ -115,16 +121,23 @@ impl Node {
 
 /// Leader 1 and learner 2.
 fn pair() -> (Node, Node) {
-    let (leader, learner) = (port(), port());
+    let (leader, learner, observers) = (port(), port(), port());
     let mut ensemble = Ensemble::default();
     for (id, port) in [(1, leader), (2, learner)] {
-        let address = MemberAddress { host: "127.0.0.1".to_owned(), quorum_port: port, election_port: 1 };
+        let host = format!("127.0.0.{id}");
+        let address = MemberAddress { host, quorum_port: port, election_port: 1 };
         ensemble
             .members
             .insert(id, Member { addresses: vec![address], role: Role::Participant, client: None });
     }
     let ensemble = Arc::new(ensemble);
-    (Node::start(1, leader, &ensemble), Node::start(2, learner, &ensemble))
+    (Node::start(1, leader, observers, &ensemble), Node::start(2, learner, observers, &ensemble))
+}
+
+/// An observer's first packet.
+fn observes(id: i64) -> LinkOut {
+    let info = LearnerInfo::ours(ServerId(id), 0).encode();
+    LinkOut::Bytes(Packet::with(PacketKind::ObserverInfo, Zxid(0), info).to_bytes())
 }
 
 fn hello(id: i64) -> Bytes {
@@ -139,7 +152,7 @@ fn commit(zxid: i64) -> LinkOut {
 /// A link between both: its number at the leader.
 async fn linked(leader: &mut Node, learner: &mut Node, link: LinkId) -> LinkId {
     leader.links.lead(true).unwrap();
-    learner.links.dial(link, ServerId(1));
+    learner.links.dial(link, ServerId(1), Port::Quorum);
     assert!(matches!(learner.event().await, LinkEvent::Up { link: up } if up == link));
     learner.links.send(link, LinkOut::Bytes(hello(2)));
     leader.accepted().await
@@ -237,16 +250,57 @@ async fn a_snapshot_goes_to_its_staging_place_and_packets_behind_it_follow() {
 async fn a_learner_tries_until_the_leader_opens_its_port() {
     let (mut leader, mut learner) = pair();
     assert!(TcpStream::connect(("127.0.0.1", leader.port)).await.is_err(), "nobody leads");
-    learner.links.dial(LinkId(1), ServerId(1));
-    learner.links.dial(LinkId(3), ServerId(9));
+    learner.links.dial(LinkId(1), ServerId(1), Port::Quorum);
+    learner.links.dial(LinkId(3), ServerId(9), Port::Quorum);
     assert_eq!(learner.down().await, "no configuration has server.9");
     leader.links.lead(true).unwrap();
     assert!(matches!(learner.event().await, LinkEvent::Up { link: LinkId(1) }));
     leader.links.lead(false).unwrap();
-    learner.links.dial(LinkId(5), ServerId(1));
+    learner.links.dial(LinkId(5), ServerId(1), Port::Quorum);
     let why = learner.down().await;
     assert!(why.contains(&leader.port.to_string()), "{why}");
     linked(&mut leader, &mut learner, LinkId(7)).await;
+}
+
+#[tokio::test]
+async fn observers_come_to_a_follower_at_a_port_of_their_own() {
+    let (mut observer, mut follower) = pair();
+    observer.links.dial(LinkId(1), ServerId(2), Port::Observers);
+    follower.links.serve_observers(true).unwrap();
+    assert!(matches!(observer.event().await, LinkEvent::Up { link: LinkId(1) }));
+    observer.links.send(LinkId(1), observes(1));
+    let link = follower.accepted().await;
+    follower.links.send(link, commit(1));
+    assert_eq!(observer.packets().await[0].zxid, Zxid(1));
+    // Nobody but observers; and a quorum port of a member that does not lead stays closed.
+    let mut stranger = TcpStream::connect(("127.0.0.2", follower.observers)).await.unwrap();
+    stranger.write_all(&hello(1)).await.unwrap();
+    assert_eq!(timeout(LIMIT, stranger.read_to_end(&mut Vec::new())).await.expect("in time").unwrap_or(0), 0);
+    assert!(TcpStream::connect(("127.0.0.2", follower.port)).await.is_err());
+    follower.links.serve_observers(false).unwrap();
+    follower.links.send(link, commit(2));
+    assert_eq!(observer.packets().await[0].zxid, Zxid(2), "a link that stands stands");
+    assert!(follower.events.try_recv().is_err(), "the core heard of the observer alone");
+}
+
+#[tokio::test]
+async fn the_quorum_port_moves_with_the_server_line() {
+    let (leader, _) = pair();
+    leader.links.lead(true).unwrap();
+    let moved = port();
+    let address = MemberAddress { host: "127.0.0.1".to_owned(), quorum_port: moved, election_port: 1 };
+    leader.links.move_to(&Member { addresses: vec![address], role: Role::Participant, client: None });
+    assert!(TcpStream::connect(("127.0.0.1", leader.port)).await.is_ok(), "until it leads no more");
+    leader.links.lead(false).unwrap();
+    leader.links.lead(true).unwrap();
+    assert!(TcpStream::connect(("127.0.0.1", moved)).await.is_ok());
+    timeout(LIMIT, async {
+        while TcpStream::connect(("127.0.0.1", leader.port)).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("the port of before is closed");
 }
 
 #[tokio::test]

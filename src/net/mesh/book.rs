@@ -18,14 +18,19 @@ use crate::types::ServerId;
 /// The book.
 #[derive(Debug)]
 pub struct Book {
-    own: Vec<ElectionAddress>,
+    own: RwLock<Vec<ElectionAddress>>,
     ensembles: RwLock<Vec<Arc<Ensemble>>>,
 }
 
 impl Book {
     /// Knows this member alone.
     pub fn new(own: Vec<ElectionAddress>) -> Book {
-        Book { own, ensembles: RwLock::default() }
+        Book { own: RwLock::new(own), ensembles: RwLock::default() }
+    }
+
+    /// This member can be called here from now on.
+    pub fn moved(&self, own: Vec<ElectionAddress>) {
+        *self.own.write() = own;
     }
 
     /// Knows these members from now on.
@@ -39,8 +44,8 @@ impl Book {
     }
 
     /// Where this member can be called.
-    pub fn own(&self) -> &[ElectionAddress] {
-        &self.own
+    pub fn own(&self) -> Vec<ElectionAddress> {
+        self.own.read().clone()
     }
 
     /// Is it in a configuration?

@@ -20,7 +20,7 @@ use crate::types::ServerId;
 /// Calls a member whose [`super::peers::Peers`] entry says that somebody does.
 pub fn begin(shared: &Arc<Shared>, to: ServerId) {
     let me = Arc::clone(shared);
-    shared.spawn(async move {
+    shared.entrance.spawn(async move {
         call(&me, to).await;
         me.peers.stop_dialling(to);
     });
@@ -67,7 +67,7 @@ async fn once(shared: &Arc<Shared>, to: ServerId) -> Result<(), String> {
     };
     let mut conn = shared.gate.encrypt_dialled(dialled.stream, &dialled.host).await.map_err(refused)?;
     let protocol = if config.multi_address { InitialProtocol::Several } else { InitialProtocol::One };
-    let initial = Initial { protocol, server: config.me, addresses: shared.book.own().to_vec() };
+    let initial = Initial { protocol, server: config.me, addresses: shared.book.own() };
     let mut hello = Vec::new();
     initial.encode(&mut hello);
     conn.write(&hello).await.map_err(|e| format!("{}: {e}", dialled.to))?;

@@ -28,20 +28,22 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
-use super::peering::{Complaints, Doorway, Gate};
-use crate::config::quorum::Ensemble;
+use super::peering::listen::PeerAddress;
+use super::peering::{Entrance, Gate};
+use crate::config::quorum::{Ensemble, Member};
 use crate::peer::Notification;
 use crate::types::ServerId;
 
 use book::Book;
 pub use config::MeshConfig;
+use config::own_addresses;
 use peers::Peers;
 
 /// What the mesh tells.
@@ -66,22 +68,16 @@ struct Shared {
     config: MeshConfig,
     gate: Arc<Gate>,
     events: MeshEvents,
-    runtime: Handle,
     book: Book,
     peers: Peers,
-    complaints: Complaints,
-    doorway: Arc<Doorway>,
-    tasks: Mutex<JoinSet<()>>,
+    entrance: Arc<Entrance>,
+    /// Where it listens.
+    open: Mutex<BTreeMap<PeerAddress, AbortHandle>>,
+    /// Ports move one move after the other.
+    moving: tokio::sync::Mutex<()>,
 }
 
 impl Shared {
-    /// Runs a task until it or the mesh ends.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        let mut tasks = self.tasks.lock();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(task, &self.runtime)
-    }
-
     fn tell(&self, event: MeshEvent) {
         (self.events)(event);
     }
@@ -106,28 +102,33 @@ impl Mesh {
     ///
     /// No address can be bound, in words with the cure.
     pub fn start(config: MeshConfig, gate: Arc<Gate>, events: MeshEvents) -> Result<Mesh, String> {
-        let listeners = accept::bind(&config)?;
+        let sockets = accept::bind(&config.listen, config.bind_tries)?;
         let shared = Arc::new(Shared {
             book: Book::new(config.own.clone()),
             config,
             gate,
             events,
-            runtime: Handle::current(),
             peers: Peers::default(),
-            complaints: Complaints::new("election"),
-            doorway: Arc::default(),
-            tasks: Mutex::default(),
+            entrance: Arc::new(Entrance::new("election")),
+            open: Mutex::default(),
+            moving: tokio::sync::Mutex::default(),
         });
-        for listener in listeners {
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(|e| e.to_string())?;
-            shared.spawn(accept::run(Arc::clone(&shared), listener));
-        }
+        sockets.into_iter().try_for_each(|socket| accept::open(&shared, socket))?;
         Ok(Mesh { shared })
     }
 
     /// Who the members are: those of the configuration in force, and of the one that is to come.
     pub fn set_ensembles(&self, active: &Arc<Ensemble>, next: Option<&Arc<Ensemble>>) {
         self.shared.book.set(active, next);
+    }
+
+    /// The own server line is this one now: the election port is bound where it says, and closed where it said
+    /// before. Connections that stand are not touched. Returns at once; a port that cannot be bound is logged, and
+    /// the ones of before stay.
+    pub fn move_to(&self, own: &Member) {
+        self.shared.book.moved(own_addresses(own));
+        let listen = PeerAddress::of(own, self.shared.config.everywhere, |a| a.election_port);
+        self.shared.entrance.spawn(accept::move_to(Arc::clone(&self.shared), listen));
     }
 
     /// Tells a member something, as soon as there is a connection to it; one is made if there is none.
@@ -151,6 +152,6 @@ impl Mesh {
 
 impl Drop for Mesh {
     fn drop(&mut self) {
-        self.shared.tasks.lock().abort_all();
+        self.shared.entrance.end();
     }
 }

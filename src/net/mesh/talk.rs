@@ -58,14 +58,14 @@ pub fn begin(shared: &Arc<Shared>, peer: ServerId, conn: Conn, at: SocketAddr) {
     debug!(%peer, %at, "election: connected");
     let me = Arc::clone(shared);
     let number = place.number;
-    let task = shared.spawn(async move {
+    let task = shared.entrance.spawn(async move {
         let why = run(&me, peer, conn, &place.wake, number).await;
         if !me.peers.ended(peer, number) {
             return;
         }
         match why {
             Ended::Io(e) => info!(%peer, "election: no connection to this member any more: {}", ended(&e)),
-            Ended::Bad(bad) => me.complaints.garbage(at, &bad),
+            Ended::Bad(bad) => me.entrance.complaints.garbage(at, &bad),
             Ended::Stalled => warn!(%peer, "election: this member does not read; its connection is closed"),
         }
         me.tell(MeshEvent::PeerLost(peer));

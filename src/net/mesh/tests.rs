@@ -54,6 +54,7 @@ impl Node {
             me: ServerId(i64::try_from(me).unwrap()),
             own: vec![ElectionAddress { host: host.clone(), port }],
             listen: vec![PeerAddress { host: Some(host), port }],
+            everywhere: false,
             bind_tries: Some(1),
             multi_address: false,
             connect: Duration::from_secs(5),
@@ -307,6 +308,41 @@ async fn whoever_fills_the_doorway_is_turned_away_and_members_go_on() {
     closed(TcpStream::connect(("127.0.0.1", node.port)).await.unwrap()).await;
     say(&mut good, &note(2)).await;
     assert_eq!(node.heard().await, (2, 2));
+}
+
+#[tokio::test]
+async fn the_election_port_moves_with_the_server_line_and_stays_where_it_cannot() {
+    let members = ensemble(&[(1, port()), (2, port())]);
+    let mut node = Node::start(1, &members);
+    let before = node.port;
+    let mut good = call(&node, 2, 1).await;
+    say(&mut good, &note(1)).await;
+    assert_eq!(node.heard().await, (2, 1));
+    let line = |port| {
+        members.members[&1].addresses.iter().map(move |a| MemberAddress { election_port: port, ..a.clone() })
+    };
+    let own = |port| Member { addresses: line(port).collect(), role: Role::Participant, client: None };
+    node.port = port();
+    node.mesh.move_to(&own(node.port));
+    timeout(LIMIT, async {
+        while TcpStream::connect(("127.0.0.1", before)).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("the port of before is closed");
+    say(&mut good, &note(2)).await;
+    assert_eq!(node.heard().await, (2, 2), "a connection that stood stands");
+    let mut second = call(&node, 2, 1).await;
+    say(&mut second, &note(3)).await;
+    assert_eq!(node.heard().await, (2, 3));
+    // Somebody else is there: nothing moves.
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = PeerAddress { host: Some("127.0.0.1".to_owned()), port: taken.local_addr().unwrap().port() };
+    accept::move_to(Arc::clone(&node.mesh.shared), vec![there]).await;
+    let mut third = call(&node, 2, 1).await;
+    say(&mut third, &note(4)).await;
+    assert_eq!(node.heard().await, (2, 4));
 }
 
 #[tokio::test]

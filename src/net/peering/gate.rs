@@ -7,7 +7,7 @@
 //! * KDC, resolver and keytab are waited for on threads that may block, never on the reactor.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +93,11 @@ impl Gate {
         let logins = logins.map(|(server, allowed)| Logins { server, allowed, required });
         let learner = learner_login(settings).map_err(|e| e.to_string())?.map(Arc::new);
         Ok(Gate { tls, logins, learner, reload: settings.quorum.ssl_reload_cert_files })
+    }
+
+    /// Last second of the own certificate's validity, Unix time; `None` without TLS.
+    pub fn own_not_after(&self) -> Option<i64> {
+        self.tls.as_ref().and_then(QuorumTls::own_not_after)
     }
 
     /// The ensemble has changed: who may join, and for which hosts certificates are taken.
@@ -186,18 +191,22 @@ impl Gate {
         while self.reload && self.tls.is_some() {
             tokio::time::sleep(Duration::from_millis(TLS_RELOAD_MS)).await;
             let me = Arc::clone(&self);
-            let Ok(polled) = spawn_blocking(move || me.tls.as_ref().map(QuorumTls::poll)).await else {
+            if spawn_blocking(move || me.look()).await.is_err() {
                 return;
-            };
-            for side in polled.into_iter().flatten() {
-                match side {
-                    Polled::Unchanged => {}
-                    Polled::Reloaded(notices) => {
-                        notices.iter().for_each(|notice| warn!("quorum tls: {notice}"));
-                        info!("quorum tls: changed keys or trust are in use for new connections of servers");
-                    }
-                    Polled::Kept(e) => warn!("{e}; what was in use stays in use"),
+            }
+        }
+    }
+
+    /// Looks at keys, trust and revocation lists now, and takes over what has changed.
+    pub fn look(&self) {
+        for side in self.tls.iter().flat_map(QuorumTls::poll) {
+            match side {
+                Polled::Unchanged => {}
+                Polled::Reloaded(notices) => {
+                    notices.iter().for_each(|notice| warn!("quorum tls: {notice}"));
+                    info!("quorum tls: changed keys or trust are in use for new connections of servers");
                 }
+                Polled::Kept(e) => warn!("{e}; what was in use stays in use"),
             }
         }
     }
@@ -300,9 +309,4 @@ async fn read(conn: &mut Conn) -> io::Result<Option<AuthPacket>> {
             }
         }
     }
-}
-
-/// Where a connection comes from, for log lines: an address of IPv4 as such.
-pub fn plain(from: SocketAddr) -> SocketAddr {
-    SocketAddr::new(from.ip().to_canonical(), from.port())
 }

@@ -7,6 +7,7 @@
 //!
 //! * A socket that is bound and not listening refuses connections.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
@@ -14,15 +15,22 @@ use std::os::fd::OwnedFd;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto};
 
+use crate::config::quorum::{Member, MemberAddress};
 use crate::limits::DEFAULT_LISTEN_BACKLOG;
 
 /// Where a server listens for servers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PeerAddress {
     /// Host of its own server line; `None`: all addresses (`quorumListenOnAllIPs`).
     pub host: Option<String>,
     /// Port.
     pub port: u16,
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host.as_deref().unwrap_or("*"), self.port)
+    }
 }
 
 /// A socket that is bound.
@@ -33,6 +41,19 @@ pub struct Reserved {
 }
 
 impl PeerAddress {
+    /// Where a member listens, by its own server line: on each of its hosts, or `everywhere`.
+    pub fn of(own: &Member, everywhere: bool, port: impl Fn(&MemberAddress) -> u16) -> Vec<PeerAddress> {
+        let mut all: Vec<PeerAddress> = Vec::new();
+        for address in &own.addresses {
+            let host = (!everywhere).then(|| address.host.clone());
+            let at = PeerAddress { host, port: port(address) };
+            if !all.contains(&at) {
+                all.push(at);
+            }
+        }
+        all
+    }
+
     /// Binds it.
     ///
     /// # Errors
@@ -40,7 +61,6 @@ impl PeerAddress {
     /// The address, what is wrong with it, and the cure.
     pub fn reserve(&self) -> Result<Reserved, String> {
         let socket = self.bind().map_err(|e| {
-            let host = self.host.as_deref().unwrap_or("*");
             let cure = match e.kind() {
                 io::ErrorKind::AddrInUse => {
                     "another process listens there: end it, or change the server line"
@@ -51,7 +71,7 @@ impl PeerAddress {
                 }
                 _ => "check this server's own server line",
             };
-            format!("config: cannot listen on {host}:{}: {e}: {cure}", self.port)
+            format!("config: cannot listen on {self}: {e}: {cure}")
         })?;
         Ok(Reserved { socket, at: self.clone() })
     }
@@ -88,7 +108,7 @@ fn bind_one(address: SocketAddr) -> io::Result<OwnedFd> {
 }
 
 impl Reserved {
-    /// Where it is bound.
+    /// Where it is bound, as it was asked for.
     pub fn at(&self) -> &PeerAddress {
         &self.at
     }

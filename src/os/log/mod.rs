@@ -25,9 +25,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use sink::Queue;
 
@@ -86,9 +86,20 @@ impl fmt::Display for LogError {
 #[must_use = "lines that were not flushed are lost at exit"]
 pub struct LogGuard {
     queue: Arc<Queue>,
+    filter: reload::Handle<EnvFilter, Registry>,
 }
 
 impl LogGuard {
+    /// From now on logs what `level` lets through; see [`LogOptions::level`].
+    ///
+    /// # Errors
+    ///
+    /// It is no level; the one before stays.
+    pub fn set_level(&self, level: &str) -> Result<(), LogError> {
+        let filter = filter(level)?;
+        self.filter.reload(filter).map_err(|e| LogError::System(e.to_string()))
+    }
+
     /// Waits until everything logged so far is written, but not for long.
     pub fn flush(&self) {
         self.queue.flush(Duration::from_secs(1));
@@ -107,7 +118,7 @@ impl Drop for LogGuard {
 ///
 /// See [`LogError`].
 pub fn install(options: &LogOptions) -> Result<LogGuard, LogError> {
-    let filter = EnvFilter::try_new(&options.level).map_err(|_| LogError::Level(options.level.clone()))?;
+    let (filter, handle) = reload::Layer::new(filter(&options.level)?);
     let file = match &options.file {
         None => None,
         Some(f) => {
@@ -129,7 +140,11 @@ pub fn install(options: &LogOptions) -> Result<LogGuard, LogError> {
     };
     installed.map_err(|e| LogError::System(e.to_string()))?;
     std::panic::set_hook(Box::new(panicked(format, Arc::clone(&queue))));
-    Ok(LogGuard { queue })
+    Ok(LogGuard { queue, filter: handle })
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::try_new(level).map_err(|_| LogError::Level(level.to_owned()))
 }
 
 /// A panic is a bug: said on standard error, behind what was logged before it.
