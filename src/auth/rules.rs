@@ -146,6 +146,31 @@ pub enum WordRule {
     ListedAndLimited,
 }
 
+/// What somebody may do at the admin server, each with everything before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum AdminRole {
+    /// Look: commands that change nothing, the console.
+    Read,
+    /// Reset numbers, set the trace mask, shed connections.
+    Operate,
+    /// Take all data out by a snapshot, replace it by a restore.
+    Restore,
+}
+
+impl AdminRole {
+    /// All roles, the least first.
+    pub const ALL: [AdminRole; 3] = [AdminRole::Read, AdminRole::Operate, AdminRole::Restore];
+
+    /// As keys and texts name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AdminRole::Read => "read",
+            AdminRole::Operate => "operate",
+            AdminRole::Restore => "restore",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

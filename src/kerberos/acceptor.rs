@@ -88,6 +88,23 @@ impl Acceptor {
     }
 }
 
+impl Acceptor {
+    /// What the keytab holds for the service now, for people: names and key numbers.
+    pub fn look(&self) -> Result<String, String> {
+        let keytab = self.keytab.now()?;
+        let mut keys: Vec<String> =
+            keytab.of_service(&self.service).map(|e| format!("{} kvno {}", e.principal(), e.kvno)).collect();
+        keys.dedup();
+        match keys.is_empty() {
+            true => Err(format!(
+                "the keytab has no key of {} any more; nobody can log in by Kerberos",
+                self.service
+            )),
+            false => Ok(keys.join(", ")),
+        }
+    }
+}
+
 /// Nobody could log in without the replay cache: better to hear of it at the start. A directory that is not there
 /// yet is made by the first start, before anybody is served.
 fn writable(cache: &Path) -> Result<(), KerberosError> {
@@ -167,28 +184,34 @@ impl Exchange {
     /// The AP-REQ: everything about the client is decided here.
     fn ticket(&mut self, token: &[u8]) -> Result<Next, No> {
         let request = token::ap_req(token).map_err(|what| Refusal::new(Reason::KrbBadToken, what))?;
+        let (login, reply) = self.open(&request, token)?;
+        match reply {
+            Some(reply) => {
+                self.state = State::Offer(login);
+                Ok(Next::Reply(reply))
+            }
+            // Without mutual authentication there is nothing to wait for.
+            None => self.offer(login),
+        }
+    }
+
+    /// Opens the ticket of `request`, which came in `token`; who it is, and the token that proves who we are.
+    pub(super) fn open(&mut self, request: &ApReq<'_>, token: &[u8]) -> Result<(Login, Option<Vec<u8>>), No> {
         let accepted = self.context.step(token, None);
         let keytab = self.acceptor.keytab.now();
-        let opened = keytab.as_ref().ok().and_then(|keytab| skew::open(&request, keytab));
+        let opened = keytab.as_ref().ok().and_then(|keytab| skew::open(request, keytab));
         let reply = accepted.map_err(|error| {
             let keytab = keytab.as_deref().map_err(String::as_str);
             let now_ms = clock::wall_ms();
-            Case { error, request: &request, keytab, opened: opened.as_ref(), now_ms }.explain()
+            Case { error, request, keytab, opened: opened.as_ref(), now_ms }.explain()
         })?;
         // A ticket of the client's that it handed over is of no use here.
         drop(self.context.take_delegated_cred());
         if !self.context.is_complete() {
             return Err(Refusal::new(Reason::KrbBadToken, "a third message is asked for (DCE style)").into());
         }
-        let login = self.judge(&request, opened.as_ref())?;
-        match reply {
-            Some(reply) if !reply.is_empty() => {
-                self.state = State::Offer(login);
-                Ok(Next::Reply(reply.to_vec()))
-            }
-            // Without mutual authentication there is nothing to wait for.
-            _ => self.offer(login),
-        }
+        let login = self.judge(request, opened.as_ref())?;
+        Ok((login, reply.filter(|reply| !reply.is_empty()).map(|reply| reply.to_vec())))
     }
 
     /// Who it is, for which of our names, and which id that gives.

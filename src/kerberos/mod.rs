@@ -28,6 +28,7 @@ pub mod refused;
 pub mod resolver;
 pub mod server;
 mod skew;
+pub mod spnego;
 mod store;
 pub mod tickets;
 pub mod token;

@@ -6,6 +6,7 @@
 //! * The queues are bounded: a storm of logins is turned away at once instead of being kept in memory.
 //! * What comes by the slow lane has one thread of its own, which rests as long as it works: it never keeps the usual
 //!   lane waiting, and costs half a processor at the most.
+//! * Where processors are short, those who are logged in come first: threads of logins are nicer than all others.
 
 use std::fmt;
 use std::io;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use crate::limits::{GSS_QUEUE, GSS_SLOW_QUEUE, GSS_THREADS};
+use crate::limits::{GSS_QUEUE, GSS_SLOW_QUEUE, GSS_THREADS, LOGIN_NICENESS, SLOW_LOGIN_NICENESS};
 
 /// One step of a login.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -67,10 +68,17 @@ impl GssThreads {
         let named = |name: String| thread::Builder::new().name(name);
         let threads = (0..threads.max(1)).map(|i| {
             let jobs = Arc::clone(&jobs);
-            named(format!("login-{i}")).spawn(move || work(&jobs))
+            named(format!("login-{i}")).spawn(move || {
+                give_way(LOGIN_NICENESS);
+                work(&jobs);
+            })
         });
         let mut threads = threads.collect::<io::Result<Vec<_>>>()?;
-        threads.push(named("login-slow".to_owned()).spawn(move || work_slowly(&slow_jobs))?);
+        let slowly = move || {
+            give_way(SLOW_LOGIN_NICENESS);
+            work_slowly(&slow_jobs);
+        };
+        threads.push(named("login-slow".to_owned()).spawn(slowly)?);
         Ok(GssThreads { queues: Some(Queues { usual, slow }), threads })
     }
 
@@ -97,6 +105,12 @@ impl Drop for GssThreads {
             let _ = thread.join();
         }
     }
+}
+
+/// Makes the calling thread (on Linux niceness is a thread's) nicer. Where that is refused, it is as before.
+fn give_way(niceness: i32) {
+    let own = rustix::process::getpriority_process(None).unwrap_or(0);
+    let _ = rustix::process::setpriority_process(None, niceness.max(own));
 }
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
@@ -148,6 +162,19 @@ mod tests {
         pool.submit(lane, blocker).unwrap();
         has_begun.recv().unwrap();
         go
+    }
+
+    #[test]
+    fn logins_give_way_to_everything_else() {
+        let (pool, _) = pool();
+        let (tell, told) = channel();
+        for (lane, niceness) in [(Lane::Usual, LOGIN_NICENESS), (Lane::Slow, SLOW_LOGIN_NICENESS)] {
+            let tell = tell.clone();
+            let job = move || tell.send(rustix::process::getpriority_process(None).unwrap()).unwrap();
+            pool.submit(lane, Box::new(job)).unwrap();
+            let own = rustix::process::getpriority_process(None).unwrap();
+            assert_eq!(told.recv().unwrap(), niceness.max(own), "{lane:?}");
+        }
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Answers {
 #[derive(Clone)]
 pub struct SaslServer {
     sasl: Arc<SASLConfig>,
-    gssapi: bool,
+    gssapi: Option<Arc<Acceptor>>,
     digest: Option<Digest>,
 }
 
@@ -154,12 +154,21 @@ impl SaslServer {
             Some(Digest::Users(users)) => Some(Arc::clone(users)),
             Some(Digest::Forbidden) | None => None,
         };
-        let gssapi = acceptor.is_some();
+        let gssapi = acceptor.clone();
         let sasl = SASLConfig::builder()
             .with_registry(Registry::with_mechanisms(&MECHANISMS))
             .with_callback(Answers { acceptor, users, names })
             .map_err(|e| KerberosError::bug(e.to_string()))?;
         Ok(SaslServer { sasl, gssapi, digest })
+    }
+
+    /// Looks at the keytab, as the next login would: which keys it holds now, for people; `None` without Kerberos.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read, or that it lacks the service's key.
+    pub fn look(&self) -> Option<Result<String, String>> {
+        self.gssapi.as_ref().map(|acceptor| acceptor.look())
     }
 
     /// The exchange of one connection.
@@ -180,7 +189,7 @@ impl SaslServer {
         }
         token::ap_req(first).map_err(|what| Refusal::new(Reason::KrbBadToken, what))?;
         let refusal = || Refusal::new(Reason::SaslNotConfigured, "GSSAPI");
-        self.gssapi.then_some(mechanism::NAME).ok_or_else(refusal)
+        self.gssapi.as_ref().map(|_| mechanism::NAME).ok_or_else(refusal)
     }
 }
 

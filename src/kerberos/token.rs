@@ -12,7 +12,7 @@ use super::der::{Der, tag};
 use super::names;
 
 /// 1.2.840.113554.1.2.2
-const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
+pub(super) const KERBEROS: &[u8] = b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
 /// Mechanisms that are met in the field, by object identifier.
 const OTHERS: [(&[u8], &str); 3] = [
     (b"\x2b\x06\x01\x05\x05\x02", "SPNEGO"),
