@@ -48,8 +48,13 @@ const SUGGESTIONS: usize = 100;
 
 /// Loads a configuration. Never fails: what is wrong stands in the findings.
 pub fn load(request: &Request, files: &dyn Files) -> Loaded {
-    let mut loader =
-        Loader { files, out: Loaded::default(), given: Given::default(), unknown: BTreeMap::new() };
+    let mut loader = Loader {
+        files,
+        out: Loaded::default(),
+        given: Given::default(),
+        unknown: BTreeMap::new(),
+        written: BTreeMap::new(),
+    };
     let mut collected = Collected::gather(request, files, &mut loader.out.findings);
     if matches!(request.invocation, Invocation::File(_)) && collected.raws.is_empty() {
         // Unreadable or empty: further findings would only hide the first.
@@ -61,6 +66,7 @@ pub fn load(request: &Request, files: &dyn Files) -> Loaded {
     loader.take_all(&collected.raws);
     let mut settings = Settings::read(&loader.given);
     settings.properties = std::mem::take(&mut loader.unknown);
+    settings.written = std::mem::take(&mut loader.written);
     let storage = &settings.storage;
     loader.out.directories =
         loader.given.has("dataDir").then(|| (storage.data_dir.clone(), storage.data_log_dir.clone()));
@@ -81,6 +87,7 @@ struct Loader<'a> {
     out: Loaded,
     given: Given,
     unknown: BTreeMap<String, Secret>,
+    written: BTreeMap<String, String>,
 }
 
 /// A setting with its row.
@@ -155,6 +162,15 @@ impl Loader<'_> {
             }
         };
         let Some(value) = value else { return };
+        if !key.is_environment() {
+            let property = if key.property.is_empty() || key.property.contains('<') {
+                format!("{PREFIX}{id}")
+            } else {
+                key.property.to_owned()
+            };
+            let shown = if key.kind == Kind::Secret { "***" } else { &raw.text };
+            self.written.insert(property, shown.to_owned());
+        }
         let is_default = default_of(key).unwrap_or(Value::Text(String::new())) == value;
         let verdict = Verdict::of(key.status, is_default);
         if let Verdict::Refused { why } = &verdict {

@@ -5,6 +5,7 @@
 //! * Pure: whatever has to be read is read by the caller.
 //! * No secret is printed by any type of this room.
 
+mod credentials;
 pub mod describe;
 pub mod dynamic;
 pub mod finding;

@@ -4,6 +4,8 @@
 //!
 //! * The value of a secret or of an unknown key is never shown.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::finding::{Place, clip};
@@ -76,6 +78,18 @@ impl KeyReport {
             verdict,
         }
     }
+}
+
+/// Keys that stand with other values in `now` than in `before`, or in one of them alone, each once. Secrets are not
+/// compared: their values are not kept.
+pub fn differences(before: &[KeyReport], now: &[KeyReport]) -> Vec<String> {
+    let settled = |reports: &[KeyReport]| -> BTreeMap<String, String> {
+        let counts = |r: &&KeyReport| !matches!(r.verdict, Verdict::Overridden { .. });
+        reports.iter().filter(counts).map(|r| (r.key.clone(), r.value.clone())).collect()
+    };
+    let (before, now) = (settled(before), settled(now));
+    let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    keys.into_iter().filter(|key| before.get(*key) != now.get(*key)).cloned().collect()
 }
 
 impl Verdict {

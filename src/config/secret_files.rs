@@ -37,7 +37,7 @@ pub fn named(loaded: &Loaded, settings: &Settings) -> Vec<SecretFile> {
             files.insert(keytab, "a keytab");
         }
     }
-    for side in [&settings.tls.client, &settings.tls.quorum] {
+    for side in [&settings.tls.client, &settings.tls.quorum, &settings.metrics.tls] {
         files.extend(stores(side));
     }
     files.into_iter().map(|(path, what)| SecretFile { path, what }).collect()

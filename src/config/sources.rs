@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::limits::CONFIG_MAX_BYTES;
 
+use super::credentials;
 use super::finding::{Findings, Place};
 use super::flags::{Flag, parse_flags, parse_property};
 use super::keys::{self, Key, PREFIX};
@@ -134,6 +135,8 @@ pub struct Collected {
     pub raws: Vec<Raw>,
     /// Flags without meaning.
     pub ignored: Vec<IgnoredFlag>,
+    /// Where systemd has put credentials for this process.
+    pub credentials: Option<String>,
 }
 
 /// Source name of command line arguments in findings.
@@ -172,11 +175,15 @@ impl Collected {
             let (name, text) = parse_property(text);
             all.add(Name::Property(name), text, Place::whole(COMMAND_LINE));
         }
+        credentials::resolve(&mut all, request, findings);
         all
     }
 
-    /// The last value of a system property, for `${name}` in other files.
+    /// The last value of a system property, or the directory of credentials, for `${name}` in other files.
     pub fn property(&self, name: &str) -> Option<&str> {
+        if name == credentials::VARIABLE {
+            return self.credentials.as_deref();
+        }
         let named = |raw: &&Raw| matches!(&raw.name, Name::Property(p) if p == name);
         self.raws.iter().rev().find(named).map(|raw| raw.text.as_str())
     }

@@ -10,7 +10,10 @@ use super::rules::at;
 use super::settings::{ClientAuth, Settings, StoreKind, TlsSide};
 use super::tls_names::{PROTOCOLS, SUITES, unknown, versions};
 
-/// Checks both sides, as far as they are used.
+/// What the keys of the metrics listener begin with.
+const METRICS: &str = "metricsProvider.ssl.";
+
+/// Checks all sides, as far as they are used.
 pub fn check(given: &Given, settings: &Settings, findings: &mut Findings) {
     let client = &settings.client;
     let clients = client.secure_client_port.is_some() || client.port_unification;
@@ -18,6 +21,9 @@ pub fn check(given: &Given, settings: &Settings, findings: &mut Findings) {
     let quorum = &settings.quorum;
     let servers = quorum.is_distributed() && (quorum.ssl_quorum || quorum.port_unification);
     check_side(given, "ssl.quorum.", &settings.tls.quorum, servers, findings);
+    let metrics = &settings.metrics;
+    let scraped = metrics.prometheus && metrics.https_port.is_some();
+    check_side(given, METRICS, &metrics.tls, scraped, findings);
     if clients && settings.auth.ssl_auth_provider != "x509" {
         let what = format!(
             "{}: certificates name clients by the scheme x509 alone",
@@ -57,7 +63,9 @@ fn check_side(given: &Given, prefix: &str, side: &TlsSide, used: bool, findings:
     }
     let id = key("trustStore.location");
     if side.trust_store.location.is_none() && side.client_auth != ClientAuth::None {
-        let cure = format!("name the file with the trusted authorities, or set {prefix}clientAuth=none");
+        let off =
+            if prefix == METRICS { "need.client.auth and want.client.auth=false" } else { "clientAuth=none" };
+        let cure = format!("name the file with the trusted authorities, or set {prefix}{off}");
         findings.error(&at(given, &id), &id, "not set, but certificates are asked for", cure);
     }
 }

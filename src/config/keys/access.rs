@@ -27,7 +27,7 @@ table! {
         "DigestAuthenticationProvider.enabled" "zookeeper.DigestAuthenticationProvider.enabled" BOOL, "true" "" WORKS, "Offer the digest scheme.";
         "DigestAuthenticationProvider.superDigest" "zookeeper.DigestAuthenticationProvider.superDigest" SECRET, "" "" WORKS, "`user:base64` of a digest identity that is also the super user.";
         "DigestAuthenticationProvider.digestAlg" "zookeeper.DigestAuthenticationProvider.digestAlg" DIGESTS, "SHA1" "" WORKS, "Hash of the digest scheme; the same on all servers.";
-        "IPAuthenticationProvider.usexforwardedfor" "zookeeper.IPAuthenticationProvider.usexforwardedfor" BOOL, "false" "" OPERATIONS, "Take the address of an admin request from X-Forwarded-For.";
+        "IPAuthenticationProvider.usexforwardedfor" "zookeeper.IPAuthenticationProvider.usexforwardedfor" BOOL, "false" "" none("the address of an admin request is that of its socket: headers that claim another are never consulted"), "Take the address of an admin request from X-Forwarded-For.";
         "X509AuthenticationProvider.superUser" "zookeeper.X509AuthenticationProvider.superUser" TEXT, "" "" WORKS, "X.500 name of a client certificate that is the super user.";
         "letAnySaslUserDoX" "zookeeper.letAnySaslUserDoX" TEXT, "" "" WORKS, "Every SASL user matches entries with this id; refused where a login is required.";
         "ensembleAuthName" "zookeeper.ensembleAuthName" LIST, "" "" WORKS, "Names a client may give with the ensemble scheme, if that provider is registered.";

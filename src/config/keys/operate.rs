@@ -12,46 +12,58 @@ const RESERVED: Status = none("a key of a later ZooKeeper, which 3.9 does not re
 const SUMMARIES: Status = none("observations are counted in place, not queued to threads");
 const PATHS: Status = none("statistics by path are not kept");
 const TESTS: &str = "for ZooKeeper's own tests only";
+const STORES: Kind = word(&["JKS", "PEM", "PKCS12", "BCFKS", ""]);
 const SCRIPTS: Status = none("read by Java's start scripts");
 
 table! {
     Area::Admin => {
-        "admin.enableServer" "zookeeper.admin.enableServer" BOOL, "true" "" OPERATIONS, "Run the HTTP admin server.";
-        "admin.serverAddress" "zookeeper.admin.serverAddress" HOST, "0.0.0.0" "" OPERATIONS, "Address of the admin server.";
-        "admin.serverPort" "zookeeper.admin.serverPort" PORT, "8080" "port" OPERATIONS, "Port of the admin server.";
-        "admin.idleTimeout" "zookeeper.admin.idleTimeout" from(1), "30000" "ms" OPERATIONS, "An idle admin connection is closed after it.";
-        "admin.commandURL" "zookeeper.admin.commandURL" TEXT, "/commands" "" OPERATIONS, "Prefix of the admin commands.";
+        "admin.enableServer" "zookeeper.admin.enableServer" BOOL, "true" "" WORKS, "Run the HTTP admin server.";
+        "admin.serverAddress" "zookeeper.admin.serverAddress" HOST, "0.0.0.0" "" WORKS, "Address of the admin server.";
+        "admin.serverPort" "zookeeper.admin.serverPort" PORT, "8080" "port" WORKS, "Port of the admin server.";
+        "admin.idleTimeout" "zookeeper.admin.idleTimeout" from(1), "30000" "ms" WORKS, "An idle admin connection is closed after it.";
+        "admin.commandURL" "zookeeper.admin.commandURL" TEXT, "/commands" "" WORKS, "Prefix of the admin commands.";
         "admin.httpVersion" "zookeeper.admin.httpVersion" ANY_INT, "11" "" none("HTTP/1.1 is served"), "HTTP version of Java's admin server.";
-        "admin.portUnification" "zookeeper.admin.portUnification" BOOL, "false" "" OPERATIONS, "The admin port takes HTTP and HTTPS.";
-        "admin.forceHttps" "zookeeper.admin.forceHttps" BOOL, "false" "" OPERATIONS, "The admin port takes HTTPS only.";
-        "admin.needClientAuth" "zookeeper.admin.needClientAuth" BOOL, "false" "" OPERATIONS, "Admin clients have to show a certificate.";
-        "admin.rateLimiterIntervalInMS" "zookeeper.admin.rateLimiterIntervalInMS" from(0), "300000" "ms" OPERATIONS, "Shortest time between two snapshot or restore commands.";
-        "admin.snapshot.enabled" "zookeeper.admin.snapshot.enabled" BOOL, "true" "" OPERATIONS, "Offer the snapshot command.";
-        "admin.restore.enabled" "zookeeper.admin.restore.enabled" BOOL, "true" "" OPERATIONS, "Offer the restore command.";
+        "admin.portUnification" "zookeeper.admin.portUnification" BOOL, "false" "" WORKS, "The admin port takes HTTP and HTTPS.";
+        "admin.forceHttps" "zookeeper.admin.forceHttps" BOOL, "false" "" WORKS, "The admin port takes HTTPS only.";
+        "admin.needClientAuth" "zookeeper.admin.needClientAuth" BOOL, "false" "" WORKS, "Admin clients have to show a certificate.";
+        "admin.rateLimiterIntervalInMS" "zookeeper.admin.rateLimiterIntervalInMS" from(0), "300000" "ms" WORKS, "Shortest time between two snapshot or restore commands.";
+        "admin.snapshot.enabled" "zookeeper.admin.snapshot.enabled" BOOL, "true" "" WORKS, "Offer the snapshot command.";
+        "admin.restore.enabled" "zookeeper.admin.restore.enabled" BOOL, "true" "" WORKS, "Offer the restore command.";
+        "admin.auth.kerberos" "zookeeper.admin.auth.kerberos" BOOL, "false" "" WORKS, "Admin clients may log in by Kerberos (SPNEGO, the HTTP scheme Negotiate). As soon as any key of admin.auth is written, nothing but health and metrics is told without identity.";
+        "admin.auth.kerberos.keytab" "zookeeper.admin.auth.kerberos.keytab" PATH, "" "" WORKS, "Keytab with the key of the HTTP service; unset: that of this server's own login.";
+        "admin.auth.kerberos.principal" "zookeeper.admin.auth.kerberos.principal" TEXT, "HTTP" "" WORKS, "Principal in that keytab: its first component alone (any key of that service is taken), or a full principal.";
+        "admin.auth.x509" "zookeeper.admin.auth.x509" BOOL, "false" "" WORKS, "Ask admin clients for a certificate; its subject is an identity of scheme x509. With admin.needClientAuth there is no connection without.";
+        "admin.auth.digest" "zookeeper.admin.auth.digest" BOOL, "true" "" WORKS, "Take a user and password (HTTP Basic, or ZooKeeper's scheme digest) over TLS or from this machine.";
+        "admin.auth.read.<n>" "zookeeper.admin.auth.read.<n>" TEXT, "" "" WORKS, "An identity that may look, as scheme:id; the id * is everybody of the scheme.";
+        "admin.auth.operate.<n>" "zookeeper.admin.auth.operate.<n>" TEXT, "" "" WORKS, "An identity that may also reset numbers, set the trace mask and shed connections.";
+        "admin.auth.restore.<n>" "zookeeper.admin.auth.restore.<n>" TEXT, "" "" WORKS, "An identity that may also take and restore snapshots. Super users may, and whoever the ACL of / names with every right.";
     }
     Area::Metrics => {
-        "metricsProvider.className" "" class(&["org.apache.zookeeper.metrics.impl.DefaultMetricsProvider", "org.apache.zookeeper.metrics.impl.NullMetricsProvider", "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"]), "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider" "" OPERATIONS, "Where metrics go: the default keeps them for mntr, the Prometheus one also serves them over HTTP.";
-        "metricsProvider.httpHost" "" HOST, "0.0.0.0" "" OPERATIONS, "Address of the metrics listener.";
-        "metricsProvider.httpPort" "" PORT, "7000" "port" OPERATIONS, "Port of the metrics listener.";
-        "metricsProvider.exportJvmInfo" "" BOOL, "true" "" OPERATIONS, "Also export process metrics.";
+        "metricsProvider.className" "" class(&["org.apache.zookeeper.metrics.impl.DefaultMetricsProvider", "org.apache.zookeeper.metrics.impl.NullMetricsProvider", "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider"]), "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider" "" WORKS, "Where metrics go: the default keeps them for mntr, the Prometheus one also serves them over HTTP, the null one shows none.";
+        "metricsProvider.httpHost" "" HOST, "0.0.0.0" "" WORKS, "Address of the metrics listener.";
+        "metricsProvider.httpPort" "" PORT, "7000" "port" WORKS, "Port of the metrics listener, without TLS; where metricsProvider.httpsPort is set there is none unless this is set too.";
+        "metricsProvider.exportJvmInfo" "" BOOL, "true" "" WORKS, "Also export process metrics.";
+        "metricsProvider.jvmAliases" "" BOOL, "false" "" WORKS, "Also export jvm_ series that alert rules of Java's server ask for, made of figures of the process.";
+        "slow.operations.thresholdMs" "zookeeper.slow.operations.thresholdMs" from(0), "1000" "ms" WORKS, "Requests that take longer are logged with who and what, counted, and kept for the admin server; 0 is off.";
+        "kerberos.keytab.maxAgeDays" "zookeeper.kerberos.keytab.maxAgeDays" from(0), "0" "days" WORKS, "How old a key of the keytab may get before the realm lets it expire: metrics then tell when that is; 0: it is not known.";
         "metricsProvider.numWorkerThreads" "" ANY_INT, "1" "threads" SUMMARIES, "Threads of Java's summaries.";
         "metricsProvider.maxQueueSize" "" from(1), "1000000" "tasks" SUMMARIES, "Queue of Java's summaries.";
         "metricsProvider.workerShutdownTimeoutMs" "" long(0), "1000" "ms" SUMMARIES, "How long Java waits for its summaries at the end.";
-        "metricsProvider.httpsPort" "" ANY_INT, "-1" "port" RESERVED, "HTTPS port of the metrics listener.";
+        "metricsProvider.httpsPort" "" int(-1, 65_535), "-1" "port" WORKS, "Port of the metrics listener with TLS (a key of ZooKeeper 3.10); -1 is none.";
         "metricsProvider.prometheusMetricsSummaryRotateIntervalSeconds" "" ANY_INT, "60" "s" RESERVED, "Window of summaries.";
-        "metricsProvider.ssl.keyStore.location" "" PATH, "" "" RESERVED, "Key store of the metrics listener.";
-        "metricsProvider.ssl.keyStore.password" "" SECRET, "" "" RESERVED, "Password of that key store.";
-        "metricsProvider.ssl.keyStore.type" "" TEXT, "" "" RESERVED, "Format of that key store.";
-        "metricsProvider.ssl.trustStore.location" "" PATH, "" "" RESERVED, "Trust store of the metrics listener.";
-        "metricsProvider.ssl.trustStore.password" "" SECRET, "" "" RESERVED, "Password of that trust store.";
-        "metricsProvider.ssl.trustStore.type" "" TEXT, "" "" RESERVED, "Format of that trust store.";
-        "metricsProvider.ssl.need.client.auth" "" BOOL, "true" "" RESERVED, "Metrics clients have to show a certificate.";
-        "metricsProvider.ssl.want.client.auth" "" BOOL, "true" "" RESERVED, "Metrics clients are asked for a certificate.";
-        "metricsProvider.ssl.enabledProtocols" "" LIST, "" "" RESERVED, "TLS protocols of the metrics listener.";
-        "metricsProvider.ssl.ciphersuites" "" LIST, "" "" RESERVED, "Cipher suites of the metrics listener.";
+        "metricsProvider.ssl.keyStore.location" "" PATH, "" "" WORKS, "Key store of the metrics listener.";
+        "metricsProvider.ssl.keyStore.password" "" SECRET, "" "" WORKS, "Password of that key store.";
+        "metricsProvider.ssl.keyStore.type" "" STORES, "" "" WORKS, "Format of that key store.";
+        "metricsProvider.ssl.trustStore.location" "" PATH, "" "" WORKS, "Trust store of the metrics listener.";
+        "metricsProvider.ssl.trustStore.password" "" SECRET, "" "" WORKS, "Password of that trust store.";
+        "metricsProvider.ssl.trustStore.type" "" STORES, "" "" WORKS, "Format of that trust store.";
+        "metricsProvider.ssl.need.client.auth" "" BOOL, "true" "" WORKS, "Metrics clients have to show a certificate.";
+        "metricsProvider.ssl.want.client.auth" "" BOOL, "true" "" WORKS, "Metrics clients are asked for a certificate.";
+        "metricsProvider.ssl.enabledProtocols" "" LIST, "" "" WORKS, "TLS protocols of the metrics listener.";
+        "metricsProvider.ssl.ciphersuites" "" LIST, "" "" WORKS, "Cipher suites of the metrics listener.";
         "metricsProvider.httpVersion" "" ANY_INT, "11" "" RESERVED, "HTTP version of the metrics listener.";
         "metricsProvider.<other>" "" SECRET, "" "" none("the built-in providers have no further settings"), "Settings of a provider of one's own.";
-        "leader.ackLoggingFrequency" "zookeeper.leader.ackLoggingFrequency" ANY_INT, "1000" "proposals" ENSEMBLE, "Every how many proposals the latency of acknowledgements is measured; 0 or less is off.";
+        "leader.ackLoggingFrequency" "zookeeper.leader.ackLoggingFrequency" ANY_INT, "1000" "proposals" WORKS, "Every how many proposals the latency of acknowledgements is measured; 0 or less is off.";
     }
     Area::Audit => {
         "audit.enable" "zookeeper.audit.enable" BOOL, "false" "" WORKS, "Write an audit log: writes, logins, sessions, and everything that is refused.";
@@ -64,6 +76,7 @@ table! {
         "secrets.strictPermissions" "zookeeper.secrets.strictPermissions" BOOL, "false" "" WORKS, "Do not start while others than their owner may read files with secrets (zoo.cfg, java.env, JAAS file, keytab, key stores).";
         "process.coreDumps" "zookeeper.process.coreDumps" BOOL, "false" "" WORKS, "Allow core dumps and debuggers, which show secrets, and tell the text of a panic, which may hold data.";
         "rescue.socket" "zookeeper.rescue.socket" PATH, "" "" WORKS, "Local socket where root gives a session super rights for some minutes (oxkeeper rescue) or has a leader hand over (oxkeeper transfer); unset: there is none.";
+        "systemd.readyWhen" "zookeeper.systemd.readyWhen" word(&["started", "quorum"]), "started" "" WORKS, "When a member of an ensemble tells systemd that it is ready: when it takes part in the ensemble, or when it serves clients.";
         "audit.impl.class" "zookeeper.audit.impl.class" class(&["org.apache.zookeeper.audit.Slf4jAuditLogger"]), "org.apache.zookeeper.audit.Slf4jAuditLogger" "" none("the audit log is built in"), "Java class that writes the audit log.";
     }
     Area::Debug => {

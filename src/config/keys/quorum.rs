@@ -6,6 +6,10 @@
 
 use super::row::*;
 
+/// Why no file decides instead of a majority.
+const ORACLE: &str = "a file in the place of a vote may let both of two servers lead, and what one of them acknowledged is \
+    lost: add a third server";
+
 table! {
     Area::Quorum => {
         "initLimit" "" from(0), "0" "ticks" WORKS, "Time for a server to connect to a leader and to synchronise. Required in an ensemble.";
@@ -16,7 +20,7 @@ table! {
         "multiAddress.enabled" "zookeeper.multiAddress.enabled" BOOL, "false" "" WORKS, "A server line may list several addresses.";
         "multiAddress.reachabilityCheckTimeoutMs" "zookeeper.multiAddress.reachabilityCheckTimeoutMs" from(1), "1000" "ms" none("all addresses of a server are dialled at once"), "How long an address of a server is tried.";
         "multiAddress.reachabilityCheckEnabled" "zookeeper.multiAddress.reachabilityCheckEnabled" BOOL, "true" "" none("all addresses of a server are dialled at once"), "Try which address of a server answers.";
-        "oraclePath" "" PATH, "" "" ENSEMBLE, "File of an oracle that decides for ensembles of two.";
+        "oraclePath" "" PATH, "" "" Status::Refused(ORACLE), "File of an oracle that decides for ensembles of two.";
         "server.<id>" "" Kind::Member, "" "" WORKS, "A member: host:quorumPort:electionPort[:role], several joined by |, then ;[host:]clientPort.";
         "server.<id> (secure client part)" "" Kind::Member, "" "" ENSEMBLE, "Third part of a server line, an address for TLS clients: a later ZooKeeper's, refused as by 3.9.";
         "group.<gid>" "" TEXT, "" "" WORKS, "Servers of a group of a hierarchical quorum, joined by colons.";
@@ -25,7 +29,7 @@ table! {
         "snapshotSizeFactor" "zookeeper.snapshotSizeFactor" Kind::Float(-1e9, 1.0), "0.33" "ratio" WORKS, "Log bytes sent to a lagging server instead of a snapshot, as a share of the snapshot; negative is never.";
         "fastleader.minNotificationInterval" "zookeeper.fastleader.minNotificationInterval" from(1), "200" "ms" WORKS, "First pause between election notifications.";
         "fastleader.maxNotificationInterval" "zookeeper.fastleader.maxNotificationInterval" from(1), "60000" "ms" WORKS, "Longest pause between election notifications.";
-        "leader.maxTimeToWaitForEpoch" "zookeeper.leader.maxTimeToWaitForEpoch" ANY_INT, "-1" "ms" ENSEMBLE, "A leader without followers gives up after this time; -1 takes initLimit alone.";
+        "leader.maxTimeToWaitForEpoch" "zookeeper.leader.maxTimeToWaitForEpoch" ANY_INT, "-1" "ms" WORKS, "A leader that waits this long for a quorum gives up when one of its voters looks again; -1 takes initLimit alone.";
         "leader.maxConcurrentSnapSyncs" "zookeeper.leader.maxConcurrentSnapSyncs" from(1), "10" "learners" WORKS, "Snapshots sent to observers at a time.";
         "leader.maxConcurrentDiffSyncs" "zookeeper.leader.maxConcurrentDiffSyncs" from(1), "100" "learners" WORKS, "Differences sent to observers at a time.";
         "leader.closeSocketAsync" "zookeeper.leader.closeSocketAsync" BOOL, "false" "" none("closing a connection never holds a thread"), "Close connections to learners on another thread.";
@@ -47,12 +51,12 @@ table! {
     }
     Area::Observers => {
         "peerType" "" word(&["participant", "observer"]), "participant" "" WORKS, "Role of this server; the role in its server line wins.";
-        "observerMasterPort" "" int(i32::MIN as i64, 65_535), "0" "port" ENSEMBLE, "Port on which followers serve observers; 0 is off.";
-        "syncEnabled" "zookeeper.observer.syncEnabled" BOOL, "true" "" ENSEMBLE, "Observers write a log and snapshots.";
+        "observerMasterPort" "" int(i32::MIN as i64, 65_535), "0" "port" WORKS, "Port on which followers serve observers in the leader's place, the same at every server; 0 is off.";
+        "syncEnabled" "zookeeper.observer.syncEnabled" BOOL, "true" "" none("an observer always writes what it learns: it need not learn it again"), "Observers write a log and snapshots.";
         "follower.skipLearnerRequestToNextProcessor" "zookeeper.follower.skipLearnerRequestToNextProcessor" BOOL, "false" "" none("requests of observers do not pass the follower's reads"), "Keep requests of observers out of a stage of Java's follower.";
-        "observer.reconnectDelayMs" "zookeeper.observer.reconnectDelayMs" long(0), "0" "ms" ENSEMBLE, "Longest random pause of an observer before it connects again.";
+        "observer.reconnectDelayMs" "zookeeper.observer.reconnectDelayMs" long(0), "0" "ms" WORKS, "Longest random pause of an observer before it connects; with observerMasterPort only when every follower was tried.";
         "observer.election.DelayMs" "zookeeper.observer.election.DelayMs" long(0), "200" "ms" WORKS, "Longest random pause of an observer before it looks for a leader again.";
-        "observerMaster.sizeLimit" "zookeeper.observerMaster.sizeLimit" from(1), "33554432" "bytes" ENSEMBLE, "Committed packets a follower keeps for its observers.";
+        "observerMaster.sizeLimit" "zookeeper.observerMaster.sizeLimit" from(1), "33554432" "bytes" none("observers are brought up from the window of commitLogCount and from the log"), "Committed packets a follower keeps for its observers.";
     }
     Area::Reconfig => {
         "dynamicConfigFile" "" PATH, "" "" WORKS, "File with the server, group and weight lines, which then must not be in zoo.cfg.";

@@ -72,6 +72,22 @@ fn the_samples_load_without_a_complaint() {
 }
 
 #[test]
+fn what_packages_install_loads_without_a_complaint() {
+    let files = [
+        ("/etc/oxkeeper/zoo.cfg", include_str!("../../../packaging/etc/zoo.cfg")),
+        ("/etc/oxkeeper/java.env", include_str!("../../../packaging/etc/java.env")),
+    ];
+    let loaded = load(&Request::file("/etc/oxkeeper/zoo.cfg"), &memory(&files));
+    assert_eq!(loaded.findings.0, []);
+    let settings = loaded.settings.unwrap();
+    assert_eq!(settings.storage.data_dir, PathBuf::from("/var/lib/oxkeeper"));
+    let jaas = include_str!("../../../packaging/etc/jaas.conf");
+    assert_eq!(parse_jaas(jaas, &|_| None).unwrap().sections, []);
+    let example: String = jaas.lines().filter_map(|l| l.strip_prefix("//")).skip(3).collect();
+    assert!(parse_jaas(&example, &|_| None).unwrap().section("Server").is_some());
+}
+
+#[test]
 fn the_samples_mean_what_they_say() {
     let kerberos = load_sample("zoo.cfg.kerberos", &[]);
     let auth = &kerberos.settings.as_ref().unwrap().auth;
@@ -82,8 +98,11 @@ fn the_samples_mean_what_they_say() {
     let mrs = load_sample("zoo.cfg.mrs", &[]);
     let modules = &mrs.jaas.as_ref().unwrap().sections;
     let kerberos: Vec<_> = modules.iter().map(|s| s.modules[0].kerberos().unwrap()).collect();
-    assert_eq!(kerberos[0], kerberos[1]);
-    assert!(mrs.settings.unwrap().auth.compare_short_name);
+    assert!(kerberos.len() == 4 && kerberos.iter().all(|section| *section == kerberos[0]));
+    let settings = mrs.settings.unwrap();
+    assert!(settings.auth.compare_short_name && settings.audit.layout == "mrs");
+    assert_eq!((settings.session.tick_time, settings.client.client_port), (4000, Some(24002)));
+    assert_eq!(settings.quorum.sasl.service_principal, "zookeeper/hadoop.hadoop.com");
     let (_, env) = sample!("java.env");
     let env = load_sample("zoo.cfg.standalone", &[("/etc/zookeeper/conf/java.env", env)]);
     let settings = env.settings.unwrap();

@@ -377,7 +377,8 @@ fn secrets_are_in_settings_and_nowhere_else() {
 
 #[test]
 fn every_setting_is_reported_with_its_verdict() {
-    let text = "nio.numWorkerThreads=4\nobserverMasterPort=5\nnope=1\nsnapCount=x\ntickTime=1\ntickTime=2";
+    let text =
+        "nio.numWorkerThreads=4\nmessageTracker.Enabled=true\nnope=1\nsnapCount=x\ntickTime=1\ntickTime=2";
     let loaded = load_text(&with(text));
     let verdict = |k| serde_json::to_value(k).unwrap()["verdict"].as_str().unwrap().to_owned();
     let verdicts: Vec<String> = loaded.keys.iter().map(verdict).collect();

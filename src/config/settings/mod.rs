@@ -20,7 +20,7 @@ mod server;
 mod tls;
 
 pub use auth::{Auth, DigestAlgorithm};
-pub use operate::{Admin, Audit, FourLw, Metrics, Safety};
+pub use operate::{Admin, AdminAuth, Audit, FourLw, Metrics, Safety};
 pub use quorum::{Quorum, QuorumSasl};
 pub use server::{Client, Compression, ConnectionThrottle, Limits, Session, Storage, Throttle, Tree};
 pub use tls::{ClientAuth, Store, StoreKind, Tls, TlsSide};
@@ -68,6 +68,9 @@ pub struct Settings {
     pub jaas: Option<Arc<Jaas>>,
     /// Files that hold secrets, as far as the configuration names them.
     pub secret_files: Vec<SecretFile>,
+    /// What was written, by Java property, as far as it may be shown: `***` for secrets, nothing that no table
+    /// knows.
+    pub written: BTreeMap<String, String>,
     /// Keys that no table knows, by their system property (`zookeeper.x`), as
     /// ZooKeeper keeps them. Their values may be anything: not for printing.
     pub properties: BTreeMap<String, Secret>,
@@ -93,6 +96,7 @@ impl Settings {
             quorum: Quorum::read(given),
             jaas: None,
             secret_files: Vec::new(),
+            written: BTreeMap::new(),
             properties: BTreeMap::new(),
         }
     }
@@ -125,6 +129,7 @@ defaults!(
     Auth,
     FourLw,
     Admin,
+    AdminAuth,
     Metrics,
     Audit,
     Safety,
@@ -150,7 +155,7 @@ mod tests {
         assert_eq!(s.tree.container_max_never_used_interval_ms, None);
         assert_eq!((s.throttle.large_request_threshold, s.throttle.connection.tokens), (None, None));
         assert!(s.fourlw.allows("srvr") && !s.fourlw.allows("ruok"));
-        assert_eq!((s.admin.server_port, s.metrics.http_port), (8080, 7000));
+        assert_eq!((s.admin.server_port, s.metrics.http_port), (8080, Some(7000)));
         assert!(!s.quorum.is_distributed() && !s.metrics.prometheus && !s.audit.enable);
         assert!(!s.tls.client.allow_reverse_dns_lookup && s.tls.quorum.allow_reverse_dns_lookup);
         assert_eq!(s.quorum.sasl.service_principal, "zkquorum/localhost");

@@ -105,15 +105,42 @@ impl TlsSide {
         Ok(TlsSide::read(&given, prefix))
     }
 
+    /// The side of the metrics listener, which has fewer keys (`metricsProvider.ssl.`). A certificate is demanded
+    /// from clients unless that is switched off.
+    pub(super) fn of_metrics(given: &Given) -> Self {
+        let id = |name: &str| format!("metricsProvider.ssl.{name}");
+        let store = |name: &str| Store {
+            location: given.path(&id(&format!("{name}.location"))),
+            password: given.secret(&id(&format!("{name}.password"))).unwrap_or_default(),
+            password_path: None,
+            kind: kind_of(&given.word(&id(&format!("{name}.type")))),
+        };
+        let client_auth = match (given.flag(&id("need.client.auth")), given.flag(&id("want.client.auth"))) {
+            (true, _) => ClientAuth::Need,
+            (false, true) => ClientAuth::Want,
+            (false, false) => ClientAuth::None,
+        };
+        TlsSide {
+            protocol: None,
+            enabled_protocols: given.list(&id("enabledProtocols")),
+            ciphersuites: given.list(&id("ciphersuites")),
+            key_store: store("keyStore"),
+            trust_store: store("trustStore"),
+            hostname_verification: false,
+            client_hostname_verification: false,
+            allow_reverse_dns_lookup: false,
+            allowed_names: Vec::new(),
+            crl: false,
+            crl_path: Vec::new(),
+            ocsp: false,
+            client_auth,
+            handshake_detection_timeout_millis: given.number("ssl.handshakeDetectionTimeoutMillis"),
+        }
+    }
+
     fn read(given: &Given, prefix: &str) -> Self {
         let id = |name: &str| format!("{prefix}{name}");
-        let kind = |name: &str| match given.word(&id(name)).as_str() {
-            "JKS" => Some(StoreKind::Jks),
-            "PEM" => Some(StoreKind::Pem),
-            "PKCS12" => Some(StoreKind::Pkcs12),
-            "BCFKS" => Some(StoreKind::Bcfks),
-            _ => None,
-        };
+        let kind = |name: &str| kind_of(&given.word(&id(name)));
         let store = |name: &str| Store {
             location: given.path(&id(&format!("{name}.location"))),
             password: given.secret(&id(&format!("{name}.password"))).unwrap_or_default(),
@@ -140,6 +167,17 @@ impl TlsSide {
             },
             handshake_detection_timeout_millis: given.number(&id("handshakeDetectionTimeoutMillis")),
         }
+    }
+}
+
+/// The format that a key names; `None`: by the extension of the file.
+fn kind_of(word: &str) -> Option<StoreKind> {
+    match word {
+        "JKS" => Some(StoreKind::Jks),
+        "PEM" => Some(StoreKind::Pem),
+        "PKCS12" => Some(StoreKind::Pkcs12),
+        "BCFKS" => Some(StoreKind::Bcfks),
+        _ => None,
     }
 }
 
