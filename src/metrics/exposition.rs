@@ -12,6 +12,7 @@ use prometheus::proto::{
     Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType, Quantile, Summary as Samples,
 };
 
+use super::beyond::OWN;
 use super::decisions;
 use super::gauges::{GAUGES, Gauges};
 use super::histogram::Past;
@@ -116,7 +117,7 @@ fn login_families(metrics: &Metrics) -> Vec<MetricFamily> {
 }
 
 /// One of our own series.
-fn own_family((name, kind, value): (&'static str, Kind, u64)) -> MetricFamily {
+pub(super) fn own_family((name, kind, value): (&'static str, Kind, u64)) -> MetricFamily {
     let value = value as f64;
     match kind {
         Kind::Counter => family(name, MetricType::COUNTER, vec![counter(value, None)]),
@@ -161,11 +162,12 @@ fn gauge_families(gauges: &Gauges) -> Vec<MetricFamily> {
     all
 }
 
-fn family(name: &str, kind: MetricType, samples: Vec<Metric>) -> MetricFamily {
+pub(super) fn family(name: &str, kind: MetricType, samples: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
     let of_process = GAUGES.iter().find(|row| row.name == name && name.starts_with("process_"));
-    family.set_help(of_process.map_or(name, |row| row.meaning).to_owned());
+    let of_ours = || OWN.iter().find(|row| row.name == name).map(|row| row.meaning);
+    family.set_help(of_process.map(|row| row.meaning).or_else(of_ours).unwrap_or(name).to_owned());
     family.set_field_type(kind);
     family.set_metric(samples);
     family
@@ -175,26 +177,26 @@ fn sample(key: Option<&str>) -> Metric {
     Metric::from_label(key.map(|key| label(LABEL, key)).into_iter().collect())
 }
 
-fn label(name: &str, value: &str) -> LabelPair {
+pub(super) fn label(name: &str, value: &str) -> LabelPair {
     let mut label = LabelPair::default();
     label.set_name(name.to_owned());
     label.set_value(value.to_owned());
     label
 }
 
-fn counted(value: f64) -> Counter {
+pub(super) fn counted(value: f64) -> Counter {
     let mut counter = Counter::default();
     counter.set_value(value);
     counter
 }
 
-fn counter(value: f64, key: Option<&str>) -> Metric {
+pub(super) fn counter(value: f64, key: Option<&str>) -> Metric {
     let mut sample = sample(key);
     sample.set_counter(counted(value));
     sample
 }
 
-fn gauge(value: f64, key: Option<&str>) -> Metric {
+pub(super) fn gauge(value: f64, key: Option<&str>) -> Metric {
     let mut gauge = Gauge::default();
     gauge.set_value(value);
     let mut sample = sample(key);

@@ -60,16 +60,16 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts `value`; `owned` when no other thread writes here.
+    /// Counts `value` so many times; `owned` when no other thread writes here.
     #[inline]
-    pub(super) fn observe(&self, value: i64, owned: bool) {
+    pub(super) fn observe(&self, value: i64, times: u64, owned: bool) {
         let Some(count) = self.counts.get(bucket(value)) else {
             return;
         };
         if owned {
-            count.store(count.load(Relaxed) + 1, Relaxed);
+            count.store(count.load(Relaxed) + times, Relaxed);
         } else {
-            count.fetch_add(1, Relaxed);
+            count.fetch_add(times, Relaxed);
         }
     }
 
@@ -116,6 +116,20 @@ impl Counts {
                 self.total -= less;
             }
         }
+    }
+
+    /// How many values were at most as large as each of the ascending `bounds`. A value counts with the
+    /// middle of its bucket.
+    pub(super) fn at_most(&self, bounds: &[u64]) -> Vec<u64> {
+        let mut buckets = self.counts.iter().enumerate().peekable();
+        let mut seen = 0;
+        let mut upto = |bound: u64| {
+            while let Some((_, count)) = buckets.next_if(|(bucket, _)| representative(*bucket) <= bound) {
+                seen += count;
+            }
+            seen
+        };
+        bounds.iter().map(|bound| upto(*bound)).collect()
     }
 
     /// The quantile `q` (0..1) as `UniformSnapshot.getValue` gives it: linear
@@ -165,7 +179,7 @@ mod tests {
     fn counts(values: impl IntoIterator<Item = i64>) -> Counts {
         let histogram = Histogram::default();
         for value in values {
-            histogram.observe(value, true);
+            histogram.observe(value, 1, true);
         }
         let mut counts = Counts::default();
         counts.add(&histogram);

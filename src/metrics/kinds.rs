@@ -8,6 +8,7 @@
 //!   differences of millisecond clocks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::histogram::{Counts, Past};
 use super::slots::Pool;
@@ -108,16 +109,30 @@ impl Summary {
     /// Records `value`, in the metric's own unit.
     #[inline]
     pub fn record(&self, value: i64) {
-        let Some(writer) = self.pool.writer() else {
+        self.record_many(value, 1);
+    }
+
+    /// Records `value` for each of `times` things that it holds for: one batch, one look at the clock.
+    #[inline]
+    pub fn record_many(&self, value: i64, times: usize) {
+        let Some(writer) = self.pool.writer().filter(|_| times > 0) else {
             return;
         };
-        writer.add(self.first + COUNT, 1);
-        writer.add(self.first + SUM, value as u64);
+        let times = times as u64;
+        writer.add(self.first + COUNT, times);
+        writer.add(self.first + SUM, (value as u64).wrapping_mul(times));
         writer.raise(self.first + MIN, !ordered(value));
         writer.raise(self.first + MAX, ordered(value));
         if let Some(histogram) = self.histogram {
-            writer.observe(histogram, value);
+            writer.observe(histogram, value, times);
         }
+    }
+
+    /// Records how long a batch of `things` took, for each its share in whole milliseconds.
+    #[inline]
+    pub fn record_share(&self, took: Duration, things: usize) {
+        let share = took.as_nanos() / things.max(1) as u128 / 1_000_000;
+        self.record_many(i64::try_from(share).unwrap_or(i64::MAX), things);
     }
 
     /// Records a duration of `nanos` nanoseconds, as whole milliseconds.
@@ -207,6 +222,11 @@ impl Reading {
         qs.iter().map(|q| (*q, value(*q))).collect()
     }
 
+    /// How many values were at most as large as each of `bounds`, to the width of a bucket.
+    pub(super) fn at_most(&self, bounds: &[u64]) -> Vec<u64> {
+        self.counts.at_most(bounds)
+    }
+
     /// The quantile as a whole number (`Math.round`).
     pub fn quantile_rounded(&self, q: f64) -> i64 {
         (self.quantile(q) + 0.5).floor() as i64
@@ -251,6 +271,19 @@ mod tests {
         let positive = Summary::alone(Detail::Basic, false);
         positive.record(9);
         assert_eq!((positive.read().min, positive.read().max), (9, 9));
+    }
+
+    #[test]
+    fn a_batch_counts_as_what_it_holds() {
+        let summary = Summary::alone(Detail::Advanced, true);
+        summary.record_many(4, 3);
+        summary.record_many(9, 0);
+        summary.record_share(Duration::from_millis(20), 10);
+        summary.record_share(Duration::from_millis(5), 0);
+        let reading = summary.read();
+        assert_eq!((reading.count, reading.sum, reading.min, reading.max), (13, 32, 2, 4));
+        assert_eq!(reading.quantile_rounded(0.5), 2);
+        assert_eq!(reading.at_most(&[1, 3, 8]), [0, 10, 13]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub fn lines(metrics: &Metrics, gauges: &Gauges, line: &mut dyn FnMut(&str, Valu
     match metrics.provider() {
         Provider::Default => default_lines(metrics, gauges, line),
         Provider::Prometheus => prometheus_lines(metrics, gauges, line),
+        Provider::Null => {}
     }
 }
 
@@ -166,6 +167,13 @@ mod tests {
             assert_eq!(ours, java);
         }
         assert_eq!(ours.len(), java.len());
+    }
+
+    #[test]
+    fn the_null_provider_prints_nothing() {
+        let metrics = Metrics::new(Provider::Null);
+        metrics.snap_count.inc();
+        assert_eq!(printed(&metrics, &Gauges::default()), []);
     }
 
     #[test]

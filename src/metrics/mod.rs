@@ -19,8 +19,11 @@
 //! | [`logins`] | logins and refusals (our own series) |
 //! | [`tls`] | TLS by outcome (our own series) |
 //! | [`own`] | series that ZooKeeper does not have |
+//! | [`stages`], [`slow`], [`top`] | where time goes, what took long, who asks most (our own series) |
 //! | [`mntr`], [`exposition`] | the two texts |
 //! | [`window`] | the exposition with quantiles of the last minutes |
+//! | [`beyond`] | the rest of our own series; `jvm_` aliases |
+//! | [`reference`] | `docs/metrics.md` |
 //! | [`absent`] | what ZooKeeper has and this server cannot have |
 //!
 //! # Invariants
@@ -31,6 +34,7 @@
 //!   with its reason.
 
 pub mod absent;
+pub mod beyond;
 pub mod decisions;
 pub mod exposition;
 pub mod gauges;
@@ -39,22 +43,30 @@ pub mod kinds;
 pub mod logins;
 pub mod mntr;
 pub mod own;
+pub mod reference;
 pub mod sets;
 mod slots;
+pub mod slow;
+pub mod stages;
 pub mod stats;
 pub mod table;
 pub mod tls;
+pub mod top;
 pub mod window;
 
+pub use beyond::Beyond;
 pub use decisions::DecisionCounts;
 pub use exposition::exposition;
 pub use gauges::{GaugeSet, Gauges, ProcessGauges, Value};
 pub use kinds::{Counter, Detail, Reading, Summary};
 pub use logins::LoginCounts;
 pub use sets::{CounterSet, SummarySet, top_namespace};
+pub use slow::{Slow, SlowOperations};
+pub use stages::Stages;
 pub use stats::{BufferSizes, BufferStats, ServerStats};
 pub use table::{Kind, Metrics, Provider, Row};
 pub use tls::TlsCounts;
+pub use top::Top;
 pub use window::Window;
 
 #[cfg(test)]

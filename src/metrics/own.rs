@@ -48,6 +48,11 @@ macro_rules! own {
             $(#[doc = $meaning] pub $field: Number,)*
         }
 
+        /// What each series tells, in the order of [`Own::all`].
+        pub fn meanings() -> &'static [&'static str] {
+            &[$($meaning,)*]
+        }
+
         impl Own {
             /// Name, kind and value of every series.
             pub fn all(&self) -> Vec<(&'static str, Kind, u64)> {

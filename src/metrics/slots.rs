@@ -271,15 +271,15 @@ impl Writer<'_> {
         }
     }
 
-    /// Counts `value` in histogram `at`.
+    /// Counts `value` in histogram `at`, so many times.
     #[inline]
-    pub(super) fn observe(&self, at: usize, value: i64) {
+    pub(super) fn observe(&self, at: usize, value: i64, times: u64) {
         if let Some(histogram) = self.block.histograms.get(at) {
             let histogram = match histogram.get() {
                 Some(histogram) => histogram,
                 None => histogram.get_or_init(Box::default),
             };
-            histogram.observe(value, self.owned);
+            histogram.observe(value, times, self.owned);
         }
     }
 }
@@ -328,7 +328,7 @@ mod tests {
         let count = |pool: &Pool, n| {
             let writer = pool.writer().expect("a block");
             writer.add(0, n);
-            writer.observe(0, 5);
+            writer.observe(0, 5, 1);
         };
         count(&pool, 3);
         let other = Arc::clone(&pool);

@@ -17,9 +17,11 @@ use super::logins::LoginCounts;
 use super::own::Own;
 use super::sets::{CounterSet, SummarySet};
 use super::slots::Pool;
+use super::slow::SlowOperations;
+use super::stages::Stages;
 use super::stats::ServerStats;
 use super::tls::TlsCounts;
-use crate::types::stages::StageTimes;
+use super::top::Top;
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub enum Provider {
     /// `PrometheusMetricsProvider`: every summary has quantiles; `srst` leaves
     /// the metrics alone.
     Prometheus,
+    /// `NullMetricsProvider`: nothing is shown. What is counted anyway is not even reset.
+    Null,
 }
 
 macro_rules! count {
@@ -92,6 +96,14 @@ macro_rules! metrics {
             pub tls: TlsCounts,
             /// Series that ZooKeeper does not have.
             pub own: Own,
+            /// How long requests stay in each stage.
+            pub stages: Stages,
+            /// Operations that took long.
+            pub slow: SlowOperations,
+            /// Who asks most, by principal.
+            pub principals: Top,
+            /// What is asked for most, by the first components of its path.
+            pub prefixes: Top,
             provider: Provider,
             pool: Arc<Pool>,
         }
@@ -126,6 +138,10 @@ macro_rules! metrics {
                     logins: LoginCounts::default(),
                     tls: TlsCounts::default(),
                     own: Own::default(),
+                    stages: Stages::default(),
+                    slow: SlowOperations::default(),
+                    principals: Top::default(),
+                    prefixes: Top::default(),
                     provider,
                     pool,
                 }
@@ -187,7 +203,7 @@ metrics! {
         unrecoverable_error_count: "Critical thread failures.",
         unsuccessful_handshake: "Failed client TLS handshakes.",
         commit_count: "Commits sent by leader.",
-        outstanding_changes_queued: "Pending change records added.",
+        outstanding_changes_queued: "Pending change records added, where requests are decided.",
         request_commit_queued: "Commits handed to commit stage.",
         ensemble_auth_skip: "Ensemble auth not configured or empty.",
         skip_learner_request_to_next_processor_count: "Learner requests not kept in commit queue.",
@@ -239,11 +255,11 @@ metrics! {
         snapshottime: "Milliseconds to write one snapshot.",
         unavailable_time: "Milliseconds until peer reached broadcast.",
         startup_txns_loaded: "Txns replayed at start.",
-        reads_after_write_in_session_queue: "Reads released after a write.",
-        requests_in_session_queue: "Requests in one session queue.",
+        reads_after_write_in_session_queue: "Reads released after a write, on learners.",
+        requests_in_session_queue: "Requests in one session queue, on learners.",
         write_commit_proc_issued: "Writes issued per round.",
-        prep_process_time: "Milliseconds in prep stage.",
-        pending_session_queue_size: "Sessions with pending queue.",
+        prep_process_time: "Milliseconds in prep stage, a batch's time shared by its requests.",
+        pending_session_queue_size: "Sessions with pending queue, on learners.",
         time_waiting_empty_pool_in_commit_processor_read_ms: "Milliseconds waiting for worker pool to drain.",
         commit_process_time: "Milliseconds per commit stage round.",
         dbinittime: "Milliseconds to load database at start.",
@@ -263,16 +279,16 @@ metrics! {
     }
     advanced {
         prep_processor_queue_time_ms: "Milliseconds queued before prep stage.",
-        jvm_pause_time_ms: "Milliseconds extra sleep seen by pause monitor.",
+        jvm_pause_time_ms: "Milliseconds that the core thread overslept.",
         close_session_prep_time: "Milliseconds preparing closeSession.",
-        read_commitproc_time_ms: "Milliseconds reads spent in commit stage.",
+        read_commitproc_time_ms: "Milliseconds from frame to reply of reads that stood behind a write.",
         updatelatency: "Milliseconds from request creation to write reply.",
         local_write_committed_time_ms: "Milliseconds local write waited after commit.",
         request_throttle_queue_time_ms: "Milliseconds in throttle queue.",
         readlatency: "Milliseconds from request creation to read reply.",
         quorum_ack_latency: "Milliseconds txn time to quorum ack.",
         om_commit_process_time_ms: "Milliseconds observer master handling commit.",
-        read_final_proc_time_ms: "Milliseconds reads in final stage.",
+        read_final_proc_time_ms: "Milliseconds reads in final stage, of one in 64.",
         commit_propagation_latency: "Milliseconds txn time to commit receipt.",
         dead_watchers_cleaner_latency: "Milliseconds per dead watcher cleaning run.",
         write_final_proc_time_ms: "Milliseconds writes in final stage.",
@@ -307,7 +323,7 @@ impl Metrics {
     /// All metrics at zero, to be printed by `provider`.
     pub fn new(provider: Provider) -> Self {
         let histograms = match provider {
-            Provider::Default => ADVANCEDS,
+            Provider::Default | Provider::Null => ADVANCEDS,
             Provider::Prometheus => BASICS + ADVANCEDS,
         };
         let cells = COUNTERS + (BASICS + ADVANCEDS) * SUMMARY_CELLS;
@@ -331,24 +347,6 @@ impl Metrics {
         by_kind.record_ms(millis);
     }
 
-    /// A write was answered: its latency and the stages it went through.
-    /// `in_quorum` when it was committed by an ensemble: a standalone ZooKeeper
-    /// has no commit stage and counts none.
-    pub fn write_served(&self, stages: &StageTimes, in_quorum: bool) {
-        if let Some(nanos) = stages.queued() {
-            self.prep_processor_queue_time_ms.record_ns(nanos);
-        }
-        if let Some(nanos) = stages.syncing() {
-            self.sync_processor_queue_and_flush_time_ms.record_ns(nanos);
-        }
-        if let (true, Some(nanos)) = (in_quorum, stages.applying()) {
-            self.local_write_committed_time_ms.record_ns(nanos);
-        }
-        if let Some(nanos) = stages.latency() {
-            self.request_served(nanos, true);
-        }
-    }
-
     /// What `srst` resets: the numbers of `srvr`, and all metrics where the
     /// provider supports it.
     pub fn reset(&self) {
@@ -367,7 +365,7 @@ mod tests {
 
     #[test]
     fn both_providers_lay_their_pool_out_exactly() {
-        for provider in [Provider::Default, Provider::Prometheus] {
+        for provider in [Provider::Default, Provider::Prometheus, Provider::Null] {
             assert!(Metrics::new(provider).pool.is_laid_out());
         }
     }
@@ -406,27 +404,6 @@ mod tests {
             assert_eq!(metrics.stats.packets_received.get(), 0);
             assert_eq!(metrics.stats.request_latency.read().count, 0);
         }
-    }
-
-    #[test]
-    fn a_write_counts_the_stages_it_reached() {
-        let at = |ms| crate::types::Instant::from_millis(ms);
-        let stages = StageTimes {
-            received: at(10),
-            admitted: at(12),
-            logged: at(17),
-            committed: at(20),
-            applied: at(21),
-            replied: at(24),
-        };
-        let metrics = Metrics::default();
-        metrics.write_served(&stages, false);
-        metrics.write_served(&StageTimes { logged: at(0), ..stages }, true);
-        let read = |summary: &Summary| (summary.read().count, summary.read().sum);
-        assert_eq!(read(&metrics.updatelatency), (2, 28));
-        assert_eq!(read(&metrics.prep_processor_queue_time_ms), (2, 4));
-        assert_eq!(read(&metrics.sync_processor_queue_and_flush_time_ms), (1, 5));
-        assert_eq!(read(&metrics.local_write_committed_time_ms), (1, 1));
     }
 
     #[test]

@@ -13,6 +13,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::beyond::{self, Beyond};
 use super::exposition::{families_since, to_text};
 use super::gauges::Gauges;
 use super::histogram::Past;
@@ -35,11 +36,19 @@ impl Window {
     }
 
     /// The whole exposition at `now` as text.
-    pub fn exposition(&mut self, metrics: &Metrics, gauges: &Gauges, now: Instant) -> String {
+    pub fn exposition(
+        &mut self,
+        metrics: &Metrics,
+        gauges: &Gauges,
+        beyond: &Beyond,
+        now: Instant,
+    ) -> String {
         self.advance(metrics, now);
         let empty = Marks::new();
         let base = self.marks.front().map_or(&empty, |(_, marks)| marks);
-        to_text(&families_since(metrics, gauges, base))
+        let mut families = families_since(metrics, gauges, base);
+        families.extend(beyond::families(metrics, beyond));
+        to_text(&families)
     }
 
     /// Drops marks that are older than the window needs, sets a new one if the
@@ -84,13 +93,13 @@ mod tests {
         let minute = |n: u64| Instant::from_millis(n * 60_000);
         metrics.readlatency.record(20);
         metrics.ack_latency.record("3", 20);
-        let text = window.exposition(&metrics, &gauges, minute(1));
+        let text = window.exposition(&metrics, &gauges, &Beyond::default(), minute(1));
         assert_eq!(line(&text, "readlatency{quantile=\"0.5\"}"), "20");
         for n in 2..=30 {
             if n > 15 {
                 metrics.readlatency.record(4);
             }
-            let text = window.exposition(&metrics, &gauges, minute(n));
+            let text = window.exposition(&metrics, &gauges, &Beyond::default(), minute(n));
             assert!(window.marks.len() <= METRIC_WINDOW_MARKS + 1);
             let expected = match n {
                 2..=10 => "20",
@@ -99,7 +108,7 @@ mod tests {
             };
             assert_eq!(line(&text, "readlatency{quantile=\"0.5\"}"), expected, "minute {n}");
         }
-        let text = window.exposition(&metrics, &gauges, minute(31));
+        let text = window.exposition(&metrics, &gauges, &Beyond::default(), minute(31));
         assert_eq!(line(&text, "readlatency_count"), "16");
         assert_eq!(line(&text, "readlatency_sum"), "80");
         assert_eq!(line(&text, "ack_latency{key=\"3\",quantile=\"0.5\"}"), "NaN");
@@ -112,7 +121,7 @@ mod tests {
         let mut window = Window::new(Instant(0));
         metrics.fsynctime.record(9);
         let day = Instant::from_millis(86_400_000);
-        let text = window.exposition(&metrics, &Gauges::default(), day);
+        let text = window.exposition(&metrics, &Gauges::default(), &Beyond::default(), day);
         assert_eq!(line(&text, "fsynctime{quantile=\"0.5\"}"), "9");
     }
 }
