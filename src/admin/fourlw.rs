@@ -6,8 +6,8 @@
 //!   line that says so.
 //! * A word that needs a serving server says so when it is not serving.
 
-use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU32};
 
 use super::gate::{Gate, Permit};
 use super::lists;
@@ -40,7 +40,7 @@ pub struct Answer {
 /// Answers four-letter words: whitelist, gate, trace mask.
 #[derive(Debug)]
 pub struct FourLetterWords {
-    whitelist: Whitelist,
+    whitelist: AtomicU32,
     gate: Gate,
     trace_mask: AtomicI64,
 }
@@ -48,12 +48,18 @@ pub struct FourLetterWords {
 impl FourLetterWords {
     /// Answers the words of `whitelist`.
     pub fn new(whitelist: Whitelist) -> Self {
-        Self { whitelist, gate: Gate::default(), trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK) }
+        let (whitelist, gate) = (AtomicU32::new(whitelist.bits()), Gate::default());
+        Self { whitelist, gate, trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK) }
+    }
+
+    /// From now on answers the words of `whitelist`.
+    pub fn allow(&self, whitelist: Whitelist) {
+        self.whitelist.store(whitelist.bits(), Relaxed);
     }
 
     /// May `word` be used?
     pub fn allows(&self, word: Word) -> bool {
-        self.whitelist.allows(word)
+        Whitelist::from_bits(self.whitelist.load(Relaxed)).allows(word)
     }
 
     /// Bytes to read after `word` before it is answered: 8 for `stmk` where it
@@ -92,6 +98,16 @@ impl FourLetterWords {
         };
         self.trace_mask.store(mask, Relaxed);
         mask.to_string()
+    }
+
+    /// The trace mask is this from now on.
+    pub fn trace_mask_is(&self, mask: i64) {
+        self.trace_mask.store(mask, Relaxed);
+    }
+
+    /// The gate of expensive answers, words and admin commands alike.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The trace mask; kept for `gtmk`, and of no other effect.

@@ -7,6 +7,12 @@
 //! | [`status`] | what the server tells: plain values and the trait [`Source`] |
 //! | [`envi`] | the environment |
 //! | `lists`, [`text`], [`gate`] | long answers, bounded in size, rate and number |
+//! | [`command`] | the commands of the admin server |
+//! | [`answers`], `members` | what they answer |
+//! | [`facts`] | what the server tells them beside [`status`] |
+//! | [`json`] | fields as text |
+//! | [`rate`] | how often a snapshot may be taken |
+//! | [`console`] | the pages for people |
 //!
 //! A connection whose first four bytes are a word does:
 //!
@@ -23,16 +29,25 @@
 //! * No command can be made to hold more than a bounded text, and only so many
 //!   expensive ones are answered at once.
 
+pub mod answers;
+pub mod command;
+pub mod console;
 pub mod envi;
+pub mod facts;
 pub mod fourlw;
 pub mod gate;
 #[cfg(test)]
 mod golden;
+pub mod json;
 mod lists;
+mod members;
+pub mod rate;
 pub mod status;
 pub mod text;
 pub mod word;
 
+pub use command::Command;
+pub use facts::{AdminSource, MemberFacts, ObserverRow};
 pub use fourlw::{Answer, FourLetterWords, render};
 pub use status::{
     ConfStatus, ConnectionRow, ConnectionSession, DirSizes, ExpirySets, Item, Mode, MonitorStatus,

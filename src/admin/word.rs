@@ -117,6 +117,16 @@ impl Whitelist {
         Self(bits.fold(0, |bits, word| bits | 1 << word as u32))
     }
 
+    /// The words as bits, to be kept where they can change.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// What [`Whitelist::bits`] gave.
+    pub(super) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
     /// May `word` be used?
     pub fn allows(self, word: Word) -> bool {
         self.0 & (1 << word as u32) != 0
