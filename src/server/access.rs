@@ -59,7 +59,9 @@ pub fn mechanisms(
     let server = SaslServer::new(config).map_err(refused)?;
     let threads = GssThreads::start()
         .map_err(|e| Failure::new(ExitCode::Unexpected, format!("cannot start a thread: {e}")))?;
+    let looking = server.clone();
     Ok(Some(Mechanisms {
+        look: Box::new(move || looking.look()),
         begin: Box::new(move || {
             let mut exchange = server.exchange();
             Box::new(move |token| exchange.step(token))

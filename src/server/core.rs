@@ -13,11 +13,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::error;
 
+use super::beat::Beat;
+use super::desk::storage_is;
 use super::front::Front;
 use super::log::{Log, LogWork};
 use super::queue::{Queue, Taken};
+use super::restore::{Restored, Restoring};
 use super::throttle::RequestThrottle;
 use crate::disk::Disk;
 use crate::driver::Completion;
@@ -28,7 +31,7 @@ use crate::os::clock;
 use crate::peer::Packet;
 use crate::replica::member::MemberInput;
 use crate::replica::{Conn, DiskDone, Input, Node, StorageState};
-use crate::types::{LinkId, Now};
+use crate::types::{Instant, LinkId, Now};
 use crate::zab::Proposal;
 
 /// What the core is told.
@@ -58,6 +61,8 @@ pub enum CoreMessage {
         /// Holds the link back until it is dropped.
         charge: Charge,
     },
+    /// By an administrator: this state takes the place of the present one.
+    Restore(Box<Restoring>),
     /// By the server: finish what is under way, then end.
     Finish,
 }
@@ -83,10 +88,12 @@ pub struct Core<D: Disk> {
 /// The loop's state beside what it owns.
 struct Run<D: Disk> {
     core: Core<D>,
+    beat: Beat,
     /// Transactions that the log has and has not written.
     in_log: u64,
     large: Vec<(Arc<Conn>, LargeGuard)>,
     storage: StorageState,
+    restoring: Option<Box<Restoring>>,
     finishing: bool,
     failed: bool,
 }
@@ -94,11 +101,14 @@ struct Run<D: Disk> {
 impl<D: Disk> Core<D> {
     /// Works until it is told to finish, or the inbox is closed.
     pub fn run(self) {
+        let beat = Beat::new(Arc::clone(&self.front.metrics), self.node.last_proposed());
         let mut run = Run {
             core: self,
+            beat,
             in_log: 0,
             large: Vec::new(),
             storage: StorageState::Good,
+            restoring: None,
             finishing: false,
             failed: false,
         };
@@ -107,10 +117,16 @@ impl<D: Disk> Core<D> {
         let mut work = Vec::new();
         let mut touched = Vec::new();
         loop {
-            if run.core.inbox.take(&mut batch, Some(run.patience())) == Taken::Closed {
-                return;
+            let asleep = clock::mono();
+            let patience = run.patience(asleep);
+            match run.core.inbox.take(&mut batch, Some(patience)) {
+                Taken::Closed => return,
+                Taken::Nothing => run.beat.slept(asleep, patience),
+                Taken::Some => {}
             }
             let now = clock::now();
+            run.core.front.pulse.beat(now.mono);
+            let messages = batch.len();
             for message in batch.drain(..) {
                 run.handle(message, now);
             }
@@ -119,7 +135,9 @@ impl<D: Disk> Core<D> {
             if !run.core.front.is_suspended() && run.core.node.poll_timeout() <= now.mono {
                 run.core.node.handle_timeout(now);
             }
+            run.beat.handled(messages, now.mono, run.core.node.last_proposed(), true);
             run.hand_on(&mut appends, &mut work, &mut touched);
+            run.restore(now);
             if run.is_finished() {
                 return;
             }
@@ -129,12 +147,12 @@ impl<D: Disk> Core<D> {
 
 impl<D: Disk> Run<D> {
     /// How long nothing has to be done.
-    fn patience(&self) -> Duration {
+    fn patience(&self, now: Instant) -> Duration {
         let tick = Duration::from_millis(CORE_TICK_MS);
         if self.core.front.is_suspended() {
             return tick;
         }
-        self.core.node.poll_timeout().since(clock::mono()).min(tick)
+        self.core.node.poll_timeout().since(now).min(tick)
     }
 
     fn handle(&mut self, message: CoreMessage, now: Now) {
@@ -142,6 +160,11 @@ impl<D: Disk> Run<D> {
             CoreMessage::Input(input) => self.core.throttle.offer(&mut self.core.node, input, now),
             CoreMessage::Large(conn, guard) => self.large.push((conn, guard)),
             CoreMessage::Logged(completion) => self.logged(&completion, now),
+            CoreMessage::Restore(restoring) => {
+                // Nothing new comes, and what is under way finds its end.
+                self.core.front.restores(true);
+                self.restoring = Some(restoring);
+            }
             // A standalone server has no other members.
             CoreMessage::Disk { .. } | CoreMessage::Member(_) | CoreMessage::Packets { .. } => {}
             CoreMessage::Finish => self.finishing = true,
@@ -160,21 +183,13 @@ impl<D: Disk> Run<D> {
     }
 
     fn storage_is(&mut self, state: StorageState) {
-        if state == self.storage {
+        if !storage_is(&mut self.storage, state) {
             return;
         }
-        match state {
-            StorageState::Good => info!("disk: there is room again; everything is served"),
-            StorageState::Full => warn!(
-                "disk: no room for the transaction log; creates and growing writes are refused, \
-                 reads, deletes and closes go on: free some space"
-            ),
-            StorageState::Failed => {}
-        }
-        self.storage = state;
         self.core.node.handle_storage(state);
         if state == StorageState::Failed && !self.failed {
             self.failed = true;
+            self.core.front.metrics.unrecoverable_error_count.inc();
             let why = self.core.log.failure().unwrap_or_default();
             error!("{why}");
             error!("nothing can be promised any more, serving stops");
@@ -182,6 +197,24 @@ impl<D: Disk> Run<D> {
             self.core.front.kill_all(Kill::NotServing);
             (self.core.on_failure)(why);
         }
+    }
+
+    /// Replaces the state as soon as nothing is under way.
+    fn restore(&mut self, now: Now) {
+        let Some(restoring) = self.restoring.take() else { return };
+        let quiet = self.in_log == 0 && self.core.node.in_process() == 0 && self.core.throttle.is_empty();
+        let outcome = match quiet {
+            _ if self.failed => restoring.refuse("the disk failed"),
+            true => restoring.carry_out(&mut self.core.node, now),
+            false if restoring.is_late() => {
+                restoring.refuse("requests are under way that do not end: ask again")
+            }
+            false => return self.restoring = Some(restoring),
+        };
+        if outcome == Restored::Failed {
+            return self.storage_is(StorageState::Failed);
+        }
+        self.core.front.restores(false);
     }
 
     /// What came of a batch goes to the log and to the connections.
@@ -193,16 +226,21 @@ impl<D: Disk> Run<D> {
     ) {
         loop {
             self.core.node.take_appends(appends);
+            self.beat.handed_over();
             if appends.is_empty() || !self.log_now(appends) {
                 break;
             }
         }
-        work.extend(appends.drain(..).map(LogWork::Append));
+        if !appends.is_empty() {
+            let now = clock::mono();
+            work.extend(appends.drain(..).map(|proposal| LogWork::Append(proposal, now)));
+        }
         self.core.log.inbox.push_all(work);
         self.core.node.take_touched(touched);
-        let few = touched.len() <= SENT_BY_CORE;
-        for conn in touched.drain(..) {
-            if few { conn.send() } else { conn.wake() }
+        if touched.len() <= SENT_BY_CORE {
+            self.beat.sends(touched.len(), || touched.drain(..).for_each(|conn| conn.send()));
+        } else {
+            touched.drain(..).for_each(|conn| conn.wake());
         }
         if !self.large.is_empty() {
             self.large.retain(|(conn, _)| conn.in_flight() > 0);

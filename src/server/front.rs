@@ -9,28 +9,33 @@
 
 mod service;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::audit::{Audit, Hold};
 use super::core::CoreMessage;
+use super::herald::Pulse;
 use super::logins::{Logins, Mechanisms};
 use super::member::Face;
 use super::queue::Queue;
+use super::restore::SnapshotDesk;
 use super::secure::SecureClients;
 use super::status::Facts;
 use super::strangers::Strangers;
 use crate::admin::{FourLetterWords, Whitelist};
 use crate::auth::enforce::Enforcement;
 use crate::config::Settings;
-use crate::limits::WITHOUT_LOGIN_SWEEP_MS;
+use crate::config::quorum::ClientAddress;
+use crate::limits::{CLOSED_APART_MS, WITHOUT_LOGIN_SWEEP_MS};
 use crate::metrics::Metrics;
 use crate::net::{BlueThrottle, Kill, LargeBudget, Registry, TaskWaker};
 use crate::os::clock;
 use crate::replica::{Conn, Shared, Wake, is_proven, note_refusal};
+use crate::tls::ServerTls;
 
 /// What is there once the server serves.
 pub struct Serving {
@@ -46,18 +51,27 @@ pub struct Front {
     stopped: AtomicBool,
     /// The audit log cannot be written, and there is no service without.
     suspended: AtomicBool,
+    /// The database is being replaced.
+    restoring: AtomicBool,
     hold: OnceLock<Arc<Hold>>,
     audit: OnceLock<Audit>,
     /// What a member of an ensemble shows; a standalone server has none.
     face: OnceLock<Arc<Face>>,
+    snapshots: OnceLock<Arc<dyn SnapshotDesk>>,
+    /// TLS of the admin port.
+    admin_tls: OnceLock<Arc<ServerTls>>,
     words: FourLetterWords,
     throttle: Option<Mutex<BlueThrottle>>,
     large: Option<Arc<LargeBudget>>,
+    /// Ports beside the client port that have certificates of their own.
+    certificates: Mutex<Vec<(&'static str, NotAfter)>>,
     /// Sessions without a login, where one is required.
     strangers: Option<Arc<Strangers>>,
     logins: OnceLock<Arc<Logins>>,
-    outstanding_limit: usize,
+    outstanding_limit: AtomicUsize,
     local_sessions: bool,
+    /// Where a reconfiguration wants the plain client port.
+    moves: watch::Sender<Option<ClientAddress>>,
     /// Counters of the whole server.
     pub metrics: Arc<Metrics>,
     /// Facts for four-letter words that do not change.
@@ -68,7 +82,12 @@ pub struct Front {
     pub secure: Arc<Registry<Conn>>,
     /// TLS of the client ports.
     pub tls: SecureClients,
+    /// Signs of life for the service manager.
+    pub pulse: Pulse,
 }
+
+/// Tells the last second of a certificate's validity, Unix time, if there is one.
+type NotAfter = Box<dyn Fn() -> Option<i64> + Send>;
 
 struct WakeTask(Arc<TaskWaker>);
 
@@ -94,27 +113,55 @@ impl Front {
             serving: OnceLock::new(),
             stopped: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
+            restoring: AtomicBool::new(false),
             hold: OnceLock::new(),
             audit: OnceLock::new(),
             face: OnceLock::new(),
+            snapshots: OnceLock::new(),
+            admin_tls: OnceLock::new(),
             words: FourLetterWords::new(Whitelist::new(
                 &settings.fourlw,
                 settings.session.readonlymode_enabled,
             )),
             throttle: throttle.map(Mutex::new),
+            certificates: Mutex::default(),
             large: large.map(|t| Arc::new(LargeBudget::new(t, settings.throttle.large_request_max_bytes))),
             strangers: Enforcement::of(&settings.auth)
                 .is_secure()
                 .then(|| Arc::new(Strangers::new(&settings.auth))),
             logins: OnceLock::new(),
-            outstanding_limit: outstanding_limit(settings),
+            outstanding_limit: AtomicUsize::new(outstanding_limit(settings)),
             local_sessions: settings.session.local_sessions_enabled,
+            moves: watch::Sender::new(None),
             metrics,
             facts,
             plain: registry(),
             secure: registry(),
             tls,
+            pulse: Pulse::default(),
         }
+    }
+
+    /// Takes over what can change while the server runs: the words that answer, the most connections, and how
+    /// many requests may be under way.
+    pub fn adopt(&self, settings: &Settings) {
+        let client = &settings.client;
+        self.words.allow(Whitelist::new(&settings.fourlw, settings.session.readonlymode_enabled));
+        for registry in [&self.plain, &self.secure] {
+            registry.limit(client.max_client_cnxns, client.max_cnxns);
+        }
+        self.facts.limited(client.max_client_cnxns);
+        self.outstanding_limit.store(outstanding_limit(settings), Ordering::Relaxed);
+    }
+
+    /// A reconfiguration gives this server another client address.
+    pub fn move_client_port(&self, to: &ClientAddress) {
+        self.moves.send_replace(Some(to.clone()));
+    }
+
+    /// Where reconfigurations want the client port, each once.
+    pub fn moves(&self) -> watch::Receiver<Option<ClientAddress>> {
+        self.moves.subscribe()
     }
 
     /// From now on requests are served.
@@ -138,6 +185,38 @@ impl Front {
     pub fn log_in_by(&self, mechanisms: Mechanisms) {
         let first = self.logins.set(Arc::new(Logins::new(mechanisms, self.strangers.clone())));
         debug_assert!(first.is_ok(), "logins are set up once");
+    }
+
+    /// The four-letter words, whose trace mask and gate admin commands share.
+    pub fn words(&self) -> &FourLetterWords {
+        &self.words
+    }
+
+    /// The admin port speaks TLS by these keys.
+    pub fn admin_tls_is(&self, tls: Arc<ServerTls>) {
+        let first = self.admin_tls.set(tls);
+        debug_assert!(first.is_ok(), "there is one admin port");
+    }
+
+    /// Last second of the validity of the admin port's certificate, Unix time.
+    pub fn admin_certificate(&self) -> Option<i64> {
+        self.admin_tls.get().and_then(|tls| tls.own_not_after())
+    }
+
+    /// Is nothing served any more?
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// From now on somebody can ask for a snapshot.
+    pub fn snapshots_by(&self, desk: Arc<dyn SnapshotDesk>) {
+        let first = self.snapshots.set(desk);
+        debug_assert!(first.is_ok(), "there is one snapshot thread");
+    }
+
+    /// Where snapshots are asked for, and taken in.
+    pub fn snapshots(&self) -> Option<&Arc<dyn SnapshotDesk>> {
+        self.snapshots.get()
     }
 
     /// From now on nothing is served any more.
@@ -178,9 +257,18 @@ impl Front {
         self.suspended.load(Ordering::Acquire)
     }
 
+    /// The database is being replaced, or is so no longer: connections end, and nobody is served meanwhile.
+    pub fn restores(&self, restores: bool) {
+        self.restoring.store(restores, Ordering::Release);
+        if restores {
+            self.kill_all(Kill::NotServing);
+        }
+    }
+
     /// What serves, if anything does.
     pub fn serving(&self) -> Option<&Serving> {
-        self.present().filter(|_| !self.is_suspended() && self.has_role())
+        let may = !self.is_suspended() && !self.restoring.load(Ordering::Acquire);
+        self.present().filter(|_| may && self.has_role())
     }
 
     /// Does the role of this server let it serve clients?
@@ -192,6 +280,16 @@ impl Front {
     /// The way to the core, whether clients are served or not.
     pub fn core(&self) -> Option<&Queue<CoreMessage>> {
         self.present().map(|serving| &*serving.core)
+    }
+
+    /// The state that connections read, whether clients are served or not.
+    pub fn shared(&self) -> Option<&Arc<Shared>> {
+        self.present().map(|serving| &serving.shared)
+    }
+
+    /// Logins by SASL, where there are any.
+    pub fn logins(&self) -> Option<&Arc<Logins>> {
+        self.logins.get()
     }
 
     /// What serves, or will again: it is told of what was begun.
@@ -215,6 +313,19 @@ impl Front {
         self.large.as_ref()
     }
 
+    /// A port has a certificate of its own, whose end this tells.
+    pub fn has_certificate(&self, port: &'static str, not_after: impl Fn() -> Option<i64> + Send + 'static) {
+        self.certificates.lock().push((port, Box::new(not_after)));
+    }
+
+    /// The last second of validity of every port's certificate, Unix time.
+    pub fn certificates(&self) -> Vec<(&'static str, i64)> {
+        let client = self.tls.own_not_after().map(|end| ("client", end));
+        let others = self.certificates.lock();
+        let others = others.iter().filter_map(|(port, not_after)| Some((*port, not_after()?)));
+        client.into_iter().chain(others).collect()
+    }
+
     /// The chance of an early refusal by the connection throttle.
     pub fn drop_chance(&self) -> f64 {
         self.throttle.as_ref().map_or(0.0, |t| t.lock().drop_chance())
@@ -228,10 +339,11 @@ impl Front {
     /// Closes connections that have not logged in in time; told when to look again.
     pub async fn watch_strangers(self: Arc<Self>) {
         let Some(strangers) = self.strangers.clone() else { return };
-        let mut tick = tokio::time::interval(Duration::from_millis(WITHOUT_LOGIN_SWEEP_MS));
+        let mut pause = WITHOUT_LOGIN_SWEEP_MS;
         loop {
-            tick.tick().await;
+            tokio::time::sleep(Duration::from_millis(pause)).await;
             let due = strangers.overdue(clock::mono());
+            pause = if due.is_empty() { WITHOUT_LOGIN_SWEEP_MS } else { CLOSED_APART_MS };
             if let Some(serving) = self.serving() {
                 for conn in due.into_iter().filter(|conn| !is_proven(&serving.shared, conn)) {
                     note_refusal(&serving.shared, &conn, "", &strangers.too_late());

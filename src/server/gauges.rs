@@ -19,6 +19,9 @@ fn of_quorum(gauges: &mut Gauges, front: &Front, face: &Face) {
     let mode = face.mode();
     let Some(status) = face.status().filter(|_| mode != Mode::ReadOnly) else { return };
     gauges.quorum_size = Some(int(status.quorum_size));
+    if status.serves_observers {
+        gauges.synced_observers = Some(int(status.synced_observers));
+    }
     if mode == Mode::Leader {
         let sizes = front.metrics.stats.proposals.read();
         gauges.synced_observers = Some(int(status.synced_observers));
@@ -39,12 +42,11 @@ pub fn gauges(front: &Front) -> Gauges {
     let mut gauges = Gauges {
         num_alive_connections: int(front.connections()),
         connection_drop_probability: front.drop_chance(),
-        max_file_descriptor_count: front.facts.open_files.map_or(-1, int),
-        open_file_descriptor_count: process::open_fds().map_or(-1, int),
         outstanding_tls_handshake: int(front.tls.handshakes()),
         uptime: int(clock::mono().since(front.facts.started).as_millis()),
         ..Gauges::of(stats)
     };
+    gauges.set_process(&process::figures(), front.facts.exports_process);
     let Some(serving) = front.serving() else { return gauges };
     if let Some(face) = front.face() {
         of_quorum(&mut gauges, front, face);

@@ -10,29 +10,29 @@
 //! * The core appends by itself only while nothing that it handed over is unwritten.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tracing::{error, info, warn};
 
 use super::core::CoreMessage;
+use super::desk::Desk;
 use super::queue::{Queue, Taken};
 use super::snapshots::LogDesk;
 use crate::config::settings;
 use crate::disk::Disk;
-use crate::driver::{Completion, Worker};
+use crate::driver::{Branch, Completion, Worker};
 use crate::limits::LOG_IDLE_MS;
 use crate::metrics::Metrics;
 use crate::os::clock;
 use crate::replica::StorageState;
+use crate::storage::{SnapshotWriter, Tail};
 use crate::types::Instant;
 use crate::zab::Proposal;
 
 /// What the log thread is told.
 pub enum LogWork {
-    /// Write a transaction.
-    Append(Proposal),
+    /// Write a transaction, which was handed over then.
+    Append(Proposal, Instant),
     /// Remove old snapshots and logs.
     Purge,
     /// Settle and end.
@@ -44,32 +44,29 @@ pub struct Log<D: Disk> {
     /// What waits for the log thread.
     pub inbox: Queue<LogWork>,
     worker: Mutex<Worker<D>>,
-    metrics: Arc<Metrics>,
-    settings: settings::Storage,
-    busy: AtomicBool,
-    unsettled: AtomicBool,
+    desk: Desk,
 }
 
 impl<D: Disk> Log<D> {
     /// Goes on with a recovered storage.
     pub fn new(worker: Worker<D>, metrics: Arc<Metrics>, settings: settings::Storage) -> Log<D> {
-        Log {
-            inbox: Queue::default(),
-            worker: Mutex::new(worker),
-            metrics,
-            settings,
-            busy: AtomicBool::new(false),
-            unsettled: AtomicBool::new(false),
-        }
+        Log { inbox: Queue::default(), worker: Mutex::new(worker), desk: Desk::new(metrics, settings) }
     }
 
     /// Writes and syncs on the calling thread, if the log is at rest. `batch` is empty afterwards.
     pub fn append_now(&self, batch: &mut Vec<Proposal>) -> Option<Completion> {
-        if self.settings.flush_delay > 0 {
+        if self.desk.settings.flush_delay > 0 {
             return None;
         }
         let mut worker = self.worker.try_lock()?;
-        Some(self.append(&mut worker, batch))
+        Some(self.append(&mut worker, batch, &[]))
+    }
+
+    /// Puts a snapshot in place of everything; the log has nothing under way. In words why not: then nothing
+    /// is promised any more.
+    pub fn replace(&self, branch: &Branch, writer: SnapshotWriter<D>, tail: Tail) -> Result<(), String> {
+        let replaced = self.worker.lock().replace(branch, writer, tail);
+        replaced.map(drop).map_err(|e| e.to_string())
     }
 
     /// The error after which nothing is promised any more.
@@ -77,30 +74,15 @@ impl<D: Disk> Log<D> {
         self.worker.lock().failure().map(ToString::to_string)
     }
 
-    fn append(&self, worker: &mut Worker<D>, batch: &mut Vec<Proposal>) -> Completion {
-        let count = batch.len();
-        let begun = clock::mono();
-        self.busy.store(true, Ordering::Relaxed);
-        let completion = worker.append(batch);
-        self.busy.store(false, Ordering::Relaxed);
-        self.unsettled.store(true, Ordering::Relaxed);
-        let took = clock::mono().since(begun);
-        let millis = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        let metrics = &self.metrics;
-        metrics.sync_processor_batch_size.record(i64::try_from(count).unwrap_or(i64::MAX));
-        metrics.fsynctime.record(millis);
-        metrics.sync_processor_queue_flush_time_ms.record(millis);
-        if took > Duration::from_millis(self.settings.fsync_warning_threshold_ms) {
-            metrics.stats.fsync_threshold_exceeded.inc();
-            warn!(took_ms = millis, transactions = count, "disk: writing and syncing the log took long");
-        }
-        completion
+    /// `since`: when the transactions were handed over, if they waited for a thread.
+    fn append(&self, worker: &mut Worker<D>, batch: &mut Vec<Proposal>, since: &[Instant]) -> Completion {
+        self.desk.work(batch.len(), since, || worker.append(batch))
     }
 }
 
 impl<D: Disk> LogDesk for Log<D> {
     fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        self.desk.is_busy()
     }
 
     fn purge(&self) {
@@ -124,6 +106,7 @@ struct Run<D: Disk> {
     log: Arc<Log<D>>,
     core: Arc<Queue<CoreMessage>>,
     batch: Vec<Proposal>,
+    since: Vec<Instant>,
     state: StorageState,
     checked: Instant,
     purge: bool,
@@ -137,6 +120,7 @@ impl<D: Disk> LogThread<D> {
             log: self.log,
             core: self.core,
             batch: Vec::new(),
+            since: Vec::new(),
             state: StorageState::Good,
             checked: Instant::default(),
             purge: false,
@@ -148,7 +132,8 @@ impl<D: Disk> LogThread<D> {
             run.sort(&mut work);
             run.linger(&mut work);
             if !run.batch.is_empty() {
-                let completion = run.log.append(&mut run.log.worker.lock(), &mut run.batch);
+                let completion = run.log.append(&mut run.log.worker.lock(), &mut run.batch, &run.since);
+                run.since.clear();
                 run.report(completion);
             }
             run.look_after_space();
@@ -170,7 +155,10 @@ impl<D: Disk> Run<D> {
     fn sort(&mut self, work: &mut Vec<LogWork>) {
         for item in work.drain(..) {
             match item {
-                LogWork::Append(append) => self.batch.push(append),
+                LogWork::Append(append, since) => {
+                    self.batch.push(append);
+                    self.since.push(since);
+                }
                 LogWork::Purge => self.purge = true,
                 LogWork::Finish => self.finish = true,
             }
@@ -179,7 +167,7 @@ impl<D: Disk> Run<D> {
 
     /// `flushDelay` and `maxBatchSize`: waits for company, where the operator wants that.
     fn linger(&mut self, work: &mut Vec<LogWork>) {
-        let settings = &self.log.settings;
+        let settings = &self.log.desk.settings;
         if settings.flush_delay == 0 || self.batch.is_empty() {
             return;
         }
@@ -214,17 +202,13 @@ impl<D: Disk> Run<D> {
 
     /// The log is at rest: its durable marks become exact.
     fn settle(&mut self) {
-        if self.log.unsettled.swap(false, Ordering::Relaxed) {
+        if self.log.desk.settles() {
             self.log.worker.lock().settle();
         }
     }
 
     fn purge(&mut self) {
-        let keep = self.log.settings.snap_retain_count as usize;
-        let removed = self.log.worker.lock().purge(keep);
-        match removed {
-            Ok(removed) => removed.iter().for_each(|what| info!("purge: {what}")),
-            Err(why) => error!("purge: {why}"),
-        }
+        let keep = self.log.desk.settings.snap_retain_count as usize;
+        Desk::purged(self.log.worker.lock().purge(keep));
     }
 }

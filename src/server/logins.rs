@@ -38,6 +38,8 @@ pub struct Mechanisms {
     pub begin: Box<dyn Fn() -> Exchange + Send + Sync>,
     /// Hands a job to a thread of a lane; false when there is no room.
     pub submit: Box<dyn Fn(Lane, Job) -> bool + Send + Sync>,
+    /// Which Kerberos keys there are now, for people, or why there are none; `None` without Kerberos.
+    pub look: Box<dyn Fn() -> Option<Result<String, String>> + Send + Sync>,
 }
 
 /// A token and where its answer goes.
@@ -137,6 +139,11 @@ impl Logins {
             conn.close_after_flush();
             conn.wake();
         });
+    }
+
+    /// Looks at the keytab.
+    pub fn look(&self) -> Option<Result<String, String>> {
+        (self.mechanisms.look)()
     }
 
     /// The connection is gone.

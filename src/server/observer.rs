@@ -13,15 +13,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use tracing::{debug, error, info, warn};
 
 use super::audit::Audit;
+use super::measures::{Measures, aged};
 use crate::auth::sasl::{Mechanism, Refusal};
+use crate::config::Settings;
 use crate::error::Code;
 use crate::limits::REFUSALS_LOGGED_PER_SECOND;
-use crate::metrics::{Metrics, top_namespace};
+use crate::metrics::Metrics;
 use crate::os::clock;
-use crate::proto::{EventKind, OpCode};
+use crate::proto::EventKind;
 use crate::replica::{Conn, Event, Observe, SessionEvent};
 use crate::types::decision::Decision;
-use crate::types::stages::StageTimes;
 use crate::types::{Instant, SessionId};
 
 /// Takes note of what the node does.
@@ -30,43 +31,17 @@ pub struct Observer {
     /// The audit log; `None` when it is off.
     audit: Option<Audit>,
     refusals: LogLimit,
+    measures: Measures,
+    /// Is there a name that clients of the `ensemble` scheme have to say?
+    named: bool,
 }
 
 impl Observer {
     /// Counts in `metrics`, and hands decisions to `audit` if there is one.
-    pub fn new(metrics: Arc<Metrics>, audit: Option<Audit>) -> Observer {
-        Observer { metrics, audit, refusals: LogLimit::default() }
-    }
-
-    #[inline]
-    fn answered(&self, op: OpCode, stages: &StageTimes, bytes: usize) {
-        let metrics = &self.metrics;
-        let body = bytes.saturating_sub(4); // ZooKeeper counts without the frame's length
-        metrics.stats.packets_sent.inc();
-        metrics.stats.client_responses.record(body);
-        metrics.response_bytes.add(body as u64);
-        if op.is_ordered() && stages.applied != Instant::default() {
-            metrics.write_served(stages, false);
-        } else if let Some(nanos) = stages.latency() {
-            metrics.request_served(nanos, false);
-        }
-    }
-
-    /// Path, data and stat bytes of a read, by top-level path (`DataTree.updateReadStat`).
-    #[inline]
-    fn read_by_namespace(&self, op: OpCode, path: &str, bytes: usize) {
-        /// Frame length, reply header and the length of the data: what stands before it.
-        const BEFORE_DATA: usize = 4 + 16 + 4;
-        const STAT: usize = 68;
-        let read = match op {
-            OpCode::GetData => bytes.saturating_sub(BEFORE_DATA),
-            OpCode::Exists => STAT,
-            _ => return,
-        };
-        if let Some(namespace) = top_namespace(path) {
-            let sum = i64::try_from(path.len() + read).unwrap_or(i64::MAX);
-            self.metrics.read_per_namespace.record(namespace, sum);
-        }
+    pub fn new(metrics: Arc<Metrics>, audit: Option<Audit>, settings: &Settings) -> Observer {
+        let measures = Measures::new(Arc::clone(&metrics), settings);
+        let named = !settings.auth.ensemble_auth_names.is_empty();
+        Observer { metrics, audit, refusals: LogLimit::default(), measures, named }
     }
 
     fn logged_in(&self, conn: &Conn, scheme: &str, principal: Option<&str>) {
@@ -82,6 +57,15 @@ impl Observer {
         );
         if login.mechanism == Mechanism::DigestMd5 && !conn.encrypted() && logins.bare_digest() {
             warn!(%peer, "logins by DIGEST-MD5 without TLS: whoever listens can try passwords; use Kerberos or TLS");
+        }
+    }
+
+    /// A client has said which ensemble it looks for (`EnsembleAuthenticationProvider`).
+    fn meant_ensemble(&self, this: bool) {
+        match (self.named, this) {
+            (false, _) => self.metrics.ensemble_auth_skip.inc(),
+            (true, true) => self.metrics.ensemble_auth_success.inc(),
+            (true, false) => self.metrics.ensemble_auth_fail.inc(),
         }
     }
 
@@ -142,7 +126,7 @@ impl Observer {
 
 /// Lets a few lines a second through and counts the rest.
 #[derive(Default)]
-struct LogLimit {
+pub struct LogLimit {
     second: AtomicU64,
     passed: AtomicU32,
     suppressed: AtomicU64,
@@ -150,7 +134,7 @@ struct LogLimit {
 
 impl LogLimit {
     /// How many were kept back since the last one that passed; `None` when this one is, too.
-    fn passes(&self, now: Instant) -> Option<u64> {
+    pub fn passes(&self, now: Instant) -> Option<u64> {
         let second = now.millis() / 1000;
         // Threads that race here let a line more through, no harm.
         if self.second.swap(second, Relaxed) != second {
@@ -167,16 +151,32 @@ impl LogLimit {
 impl Observe for Observer {
     fn note(&self, event: &Event<'_>) {
         match *event {
-            Event::Answered { op, path, code, ref stages, bytes, .. } => {
-                self.answered(op, stages, bytes);
+            Event::Answered { conn, op, path, code, ref stages, bytes } => {
+                self.measures.answered(conn, op, path, stages, bytes);
                 if code == Code::Ok {
-                    self.read_by_namespace(op, path, bytes);
+                    self.measures.read_by_namespace(op, path, bytes);
                 }
             }
+            Event::Written { path, bytes } => self.measures.written(path, bytes),
+            Event::Applied(applied) => self.measures.applied(applied),
+            Event::Begins(work) => self.measures.begins(work),
+            Event::Ends(work) => self.measures.ends(work),
+            Event::Round(ref round) => self.measures.round(round),
+            Event::Proposed { age_ms } => aged(&self.metrics.proposal_latency, age_ms),
+            Event::Logged { age_ms } => aged(&self.metrics.proposal_ack_creation_latency, age_ms),
+            Event::Acknowledged { server, age_ms } if age_ms >= 0 => {
+                self.metrics.ack_latency.record(&server.0.to_string(), age_ms);
+            }
+            Event::Acknowledged { .. } => {}
+            Event::LeftByVoter => self.metrics.quit_leading_due_to_disloyal_voter.inc(),
+            Event::Sync { snapshot, in_flight, begins } => self.measures.sync(snapshot, in_flight, begins),
             Event::Denied { conn, op, path, code } => {
                 debug!(session = %conn.session_id(), ?op, path, ?code, "denied");
             }
             Event::Authenticated { conn, scheme, principal, refused } => {
+                if scheme == "ensemble" {
+                    self.meant_ensemble(refused.is_none());
+                }
                 match refused {
                     None => self.logged_in(conn, scheme, principal),
                     Some(refusal) => self.refused(conn, scheme, principal, refusal),
@@ -186,9 +186,10 @@ impl Observe for Observer {
                 }
             }
             Event::Fired { kind, told, bytes, .. } => self.fired(kind, told, bytes),
-            Event::Admitted { .. } => {
+            Event::Admitted { changes, .. } => {
                 self.metrics.prep_processor_request_queued.inc();
                 self.metrics.sync_processor_request_queued.inc();
+                self.metrics.outstanding_changes_queued.add(changes as u64);
             }
             Event::Session { id, what, conn } => self.session(id, what, conn),
             Event::DigestMismatch { zxid, expected, found } => {

@@ -3,18 +3,22 @@
 //! # Invariants
 //!
 //! * All ports are bound before one is opened: a start that fails has answered nobody.
+//! * A client port that a reconfiguration moves is open at its new address before the old one is closed, unless both
+//!   are one port; where it cannot be, it stays. Connections that stand are not touched.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-use tracing::info;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::{error, info};
 
 use super::Failure;
 use super::front::Front;
 use super::secure::SecureClients;
 use crate::config::Settings;
+use crate::config::quorum::ClientAddress;
 use crate::error::ExitCode;
 use crate::net::{self, ConnectionLimits, ListenAddress, Wire, accept_loop, sweep_loop};
 use crate::types::version::FULL_VERSION;
@@ -109,7 +113,92 @@ impl Bound {
             wire: asked.wire,
             keep_alive: settings.client.client_tcp_keep_alive,
         });
-        let accepting = tokio::spawn(accept_loop(listener, Arc::clone(&shared)));
+        let moves = (!asked.secure).then(|| front.moves());
+        let accepting = tokio::spawn(stay_open(asked.at, listener, Arc::clone(&shared), moves));
         Ok(vec![accepting, tokio::spawn(sweep_loop(shared))])
+    }
+}
+
+/// Accepts where the port is, and follows it when it moves.
+async fn stay_open(
+    mut here: ListenAddress,
+    listener: tokio::net::TcpListener,
+    shared: Arc<net::Front<Front>>,
+    moves: Option<watch::Receiver<Option<ClientAddress>>>,
+) {
+    let mut accepting = JoinSet::new();
+    accepting.spawn(accept_loop(listener, Arc::clone(&shared)));
+    let Some(mut moves) = moves else {
+        accepting.join_next().await;
+        return;
+    };
+    while moves.changed().await.is_ok() {
+        let wanted = moves.borrow_and_update().clone();
+        let Some(to) = wanted.map(|to| moved(&here, to)).filter(|to| *to != here) else { continue };
+        if to.port == here.port {
+            // One port on two addresses: the old one is in the way.
+            accepting.shutdown().await;
+        }
+        match listen(&to).await {
+            Ok(listener) => {
+                accepting.shutdown().await;
+                accepting.spawn(accept_loop(listener, Arc::clone(&shared)));
+                shared.service.facts.moved(to.port);
+                info!(from = %shown(&here), to = %shown(&to), "clients are served where the configuration says now");
+                here = to;
+            }
+            Err(e) => {
+                error!(
+                    "config: cannot listen on {} as the new configuration says: {e}; clients are served where they \
+                     were: free that address, or reconfigure this server once more",
+                    shown(&to)
+                );
+                if accepting.is_empty()
+                    && let Ok(listener) = listen(&here).await
+                {
+                    accepting.spawn(accept_loop(listener, Arc::clone(&shared)));
+                }
+            }
+        }
+    }
+}
+
+/// The address of a server line; every address is written as 0.0.0.0 there.
+fn moved(here: &ListenAddress, to: ClientAddress) -> ListenAddress {
+    let everywhere = to.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+    let host = Some(to.host).filter(|_| !everywhere);
+    ListenAddress { host, port: to.port, backlog: here.backlog }
+}
+
+fn shown(at: &ListenAddress) -> String {
+    format!("{}:{}", at.host.as_deref().unwrap_or("*"), at.port)
+}
+
+/// Binds; names may have to be looked up.
+async fn listen(at: &ListenAddress) -> io::Result<tokio::net::TcpListener> {
+    let at = at.clone();
+    let bound = tokio::task::spawn_blocking(move || net::bind(&at)).await;
+    tokio::net::TcpListener::from_std(bound.map_err(io::Error::other)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_server_lines_are_compared_with_what_is_bound() {
+        let at = |host: Option<&str>, port| ListenAddress {
+            host: host.map(str::to_owned),
+            port,
+            backlog: Some(5),
+        };
+        let line = |host: &str, port| ClientAddress { host: host.to_owned(), port };
+        let everywhere = at(None, 2181);
+        assert_eq!(moved(&everywhere, line("0.0.0.0", 2181)), everywhere);
+        assert_eq!(moved(&everywhere, line("::", 2182)), at(None, 2182));
+        assert_eq!(moved(&everywhere, line("10.0.0.1", 2181)), at(Some("10.0.0.1"), 2181));
+        let one = at(Some("h"), 2181);
+        assert_eq!(moved(&one, line("h", 2181)), one);
+        assert_eq!(shown(&moved(&one, line("0.0.0.0", 2181))), "*:2181");
     }
 }

@@ -279,7 +279,7 @@ mod tests {
 
     fn desk() -> Desk {
         let settings = crate::config::Settings::default();
-        let facts = super::super::status::Facts::new(&settings, None);
+        let facts = super::super::status::Facts::new(&settings);
         let tls = super::super::secure::SecureClients::new(&settings).expect("no TLS");
         let front = Front::new(&settings, Arc::new(Metrics::new(Provider::Default)), facts, tls);
         Desk { front: Arc::new(front), audit: None }

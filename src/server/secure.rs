@@ -143,26 +143,42 @@ pub fn refused(front: &Front, peer: Peer, refusal: &Refusal) {
     }
 }
 
-/// Looks at the files until the task is aborted.
+/// Looks at the client ports' files until the task is aborted, where that is switched on.
 pub async fn reload_loop(front: Arc<Front>) {
-    let Some(tls) = front.tls.tls.clone().filter(|_| front.tls.reload) else { return };
+    if let Some(tls) = front.tls.tls.clone().filter(|_| front.tls.reload) {
+        reload(front, tls).await;
+    }
+}
+
+/// Looks at the files of a port until the task is aborted.
+pub async fn reload(front: Arc<Front>, tls: Arc<ServerTls>) {
     loop {
         tokio::time::sleep(Duration::from_millis(TLS_RELOAD_MS)).await;
-        let acceptor = Arc::clone(&tls);
-        let Ok(polled) = tokio::task::spawn_blocking(move || acceptor.poll()).await else { return };
-        match polled {
-            Polled::Unchanged => {}
-            Polled::Reloaded(notices) => {
-                front.metrics.tls.reloaded();
-                notices.iter().for_each(|notice| warn!("tls: {notice}"));
-                info!(
-                    "tls: changed key store, trust store or revocation lists are in use for new connections"
-                );
-            }
-            Polled::Kept(e) => {
-                front.metrics.tls.reload_failed();
-                warn!("{e}; what was in use stays in use");
-            }
+        let (front, tls) = (Arc::clone(&front), Arc::clone(&tls));
+        if tokio::task::spawn_blocking(move || look_at(&front, &tls)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Looks at the client ports' files now, and takes over what has changed.
+pub fn look(front: &Front) {
+    if let Some(tls) = &front.tls.tls {
+        look_at(front, tls);
+    }
+}
+
+fn look_at(front: &Front, tls: &ServerTls) {
+    match tls.poll() {
+        Polled::Unchanged => {}
+        Polled::Reloaded(notices) => {
+            front.metrics.tls.reloaded();
+            notices.iter().for_each(|notice| warn!("tls: {notice}"));
+            info!("tls: changed key store, trust store or revocation lists are in use for new connections");
+        }
+        Polled::Kept(e) => {
+            front.metrics.tls.reload_failed();
+            warn!("{e}; what was in use stays in use");
         }
     }
 }

@@ -9,11 +9,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tracing::{debug, error, info};
 
 use super::queue::{Queue, Taken};
+use super::restore::{Waiting, Written};
 use crate::disk::Disk;
 use crate::driver::{Branch, SnapshotJob};
 use crate::limits::{SNAPSHOT_BYTES_PER_SECOND, SNAPSHOT_STEP, SNAPSHOT_YIELD_MS};
@@ -21,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::os::clock;
 use crate::replica::Shared;
 use crate::storage::{Dirs, Result, Rules};
-use crate::types::{Instant, Zxid};
+use crate::types::Instant;
 
 /// What the snapshot thread and the end of the server need of the log.
 pub trait LogDesk: Send + Sync {
@@ -47,6 +49,8 @@ pub struct SnapshotThread<D: Disk> {
     pub rules: Rules,
     /// A snapshot is due; several at once are one.
     pub inbox: Arc<Queue<()>>,
+    /// Who waits for the next one.
+    pub waiting: Arc<Waiting>,
     /// The log: it purges, and has the disk first.
     pub log: Arc<dyn LogDesk>,
     /// The server ends: a snapshot under way is given up.
@@ -76,8 +80,11 @@ impl<D: Disk> SnapshotThread<D> {
                 Taken::Some => due.clear(),
             }
             let begun = clock::mono();
-            match self.snapshot(begun) {
-                Ok(Some((zxid, bytes))) => {
+            let waiting = self.waiting.take();
+            let outcome = self.snapshot(begun);
+            tell(waiting, &outcome);
+            match outcome {
+                Ok(Some((Written { zxid, .. }, bytes))) => {
                     let millis = clock::mono().since(begun).as_millis();
                     self.metrics.snapshottime.record(i64::try_from(millis).unwrap_or(i64::MAX));
                     info!(%zxid, bytes, took_ms = millis as u64, "snapshot written");
@@ -91,8 +98,8 @@ impl<D: Disk> SnapshotThread<D> {
         }
     }
 
-    /// Writes one snapshot; its zxid and size, or nothing if the server ends meanwhile.
-    fn snapshot(&self, begun: Instant) -> Result<Option<(Zxid, u64)>> {
+    /// Writes one snapshot; its name and size, or nothing if the server ends meanwhile.
+    fn snapshot(&self, begun: Instant) -> Result<Option<(Written, u64)>> {
         let dir = self.dirs.snap();
         let mut job = SnapshotJob::begin(&self.shared, &self.disk, &dir, &self.rules, &self.branch)?;
         loop {
@@ -107,8 +114,8 @@ impl<D: Disk> SnapshotThread<D> {
             pace(begun, job.written());
         }
         let (zxid, bytes) = (job.zxid(), job.written());
-        let _durable = job.finish()?;
-        Ok(Some((zxid, bytes)))
+        let path = job.finish()?.get().path.clone();
+        Ok(Some((Written { path, zxid }, bytes)))
     }
 
     fn let_the_log_go_first(&self) {
@@ -118,6 +125,20 @@ impl<D: Disk> SnapshotThread<D> {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+/// Those who waited learn what came of it; they may have gone.
+fn tell(
+    waiting: Vec<Sender<std::result::Result<Written, String>>>,
+    outcome: &Result<Option<(Written, u64)>>,
+) {
+    for told in waiting {
+        let _ = told.send(match outcome {
+            Ok(Some((written, _))) => Ok(written.clone()),
+            Ok(None) => Err("the server ends".to_owned()),
+            Err(e) => Err(e.to_string()),
+        });
     }
 }
 

@@ -17,7 +17,7 @@ use crate::admin::{
     ServerStatus, SessionsStatus, Source, VisitItem, VisitRow, WatchSummary, envi,
 };
 use crate::metrics::{Gauges, Metrics};
-use crate::net::{Flow, Service as _};
+use crate::net::{Flow, Registry, Service as _};
 use crate::os::{clock, process};
 use crate::proto::OpCode;
 use crate::replica::{Conn, Phase, Shared};
@@ -25,17 +25,28 @@ use crate::types::{ConnId, SessionId, Zxid};
 
 /// The live server, as a client of one of its ports sees it.
 pub struct WordSource<'a> {
-    front: &'a Front,
-    asking: &'a Conn,
+    pub(super) front: &'a Front,
+    asking: Option<&'a Conn>,
+    /// Of which port are the connections?
+    secure: bool,
 }
 
 impl<'a> WordSource<'a> {
     /// What `asking`, a connection, is told.
     pub fn new(front: &'a Front, asking: &'a Conn) -> WordSource<'a> {
-        WordSource { front, asking }
+        WordSource { front, asking: Some(asking), secure: asking.secure }
     }
 
-    fn shared(&self) -> Option<&Shared> {
+    /// What somebody is told who is no client; connections are those of one of the ports.
+    pub fn of_port(front: &'a Front, secure: bool) -> WordSource<'a> {
+        WordSource { front, asking: None, secure }
+    }
+
+    fn registry(&self) -> &Registry<Conn> {
+        if self.secure { &self.front.secure } else { &self.front.plain }
+    }
+
+    pub(super) fn shared(&self) -> Option<&Shared> {
         self.front.serving().map(|s| &*s.shared)
     }
 
@@ -54,7 +65,8 @@ impl<'a> WordSource<'a> {
 
     fn row(&self, conn: &Conn) -> ConnectionRow {
         let stats = &conn.stats;
-        let reads = conn.id != self.asking.id && self.front.flow(conn) == Flow::Read;
+        let reads =
+            self.asking.is_none_or(|asking| asking.id != conn.id) && self.front.flow(conn) == Flow::Read;
         let writes = conn.outgoing_len() > 0;
         let replies = stats.replies.load(Relaxed);
         let session = conn.session().map(|session| ConnectionSession {
@@ -136,7 +148,10 @@ impl Source for WordSource<'_> {
         if let Some(shared) = self.shared() {
             status.outstanding = shared.outstanding() as u64;
             let store = shared.store();
-            status.zxid = store.tree.last_zxid();
+            // Before its first transaction an established leader is at the beginning of its epoch.
+            let led = self.front.face().filter(|_| status.mode == Mode::Leader);
+            let begin = led.map_or(Zxid::ZERO, |face| Zxid::new(face.role().epoch, 0));
+            status.zxid = store.tree.last_zxid().max(begin);
             status.node_count = store.tree.node_count() as u64;
         }
         status
@@ -164,7 +179,7 @@ impl Source for WordSource<'_> {
     }
 
     fn connections(&self, visit: VisitRow<'_>) {
-        for entry in self.front.registry_of(self.asking).all() {
+        for entry in self.registry().all() {
             if visit(&self.row(&entry.client)).is_break() {
                 return;
             }
@@ -202,7 +217,7 @@ impl Source for WordSource<'_> {
 
     fn connection_expiry(&self) -> ExpirySets<(SocketAddr, SessionId)> {
         let now = clock::now();
-        let registry = self.front.registry_of(self.asking);
+        let registry = self.registry();
         ExpirySets::group(registry.all().iter().map(|entry| {
             let deadline = signed(registry.deadline_ms(self.front, entry));
             let at = now.wall_ms + deadline - signed(now.mono.millis());
@@ -253,7 +268,7 @@ impl Source for WordSource<'_> {
             peer_state: face.map(|face| face.peer_state()),
             observer_master_id: face
                 .filter(|_| mode == Mode::Observer)
-                .map(|face| face.role().leader.map_or(-1, |leader| leader.0)),
+                .map(|face| face.status().and_then(|status| status.master).map_or(-1, |id| id.0)),
         }
     }
 
@@ -270,7 +285,7 @@ impl Source for WordSource<'_> {
     }
 
     fn reset_connection_stats(&self) {
-        for entry in self.front.registry_of(self.asking).all() {
+        for entry in self.registry().all() {
             entry.client.stats.reset();
         }
     }

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::access;
+use super::admin;
 use super::audit::{self, Audit};
 use super::core::Core;
 use super::front::{Front, Serving};
@@ -24,6 +25,8 @@ use super::member;
 use super::observer::Observer;
 use super::ports::Port;
 use super::queue::Queue;
+use super::restore::{LiveDesk, Restorer, Waiting};
+use super::scrape::port::MetricsPorts;
 use super::secure::{self, SecureClients};
 use super::snapshots::{LogDesk, SnapshotThread};
 use super::status::Facts;
@@ -105,9 +108,14 @@ impl Starting {
         let tls = SecureClients::new(&settings)?;
         let plain = Port::plain(&settings, &tls).map(Port::bind).transpose()?;
         let secure = Port::secure(&settings, &tls).map(Port::bind).transpose()?;
-        let provider = if settings.metrics.prometheus { Provider::Prometheus } else { Provider::Default };
+        let scraped = MetricsPorts::bind(&settings)?;
+        let provider = match &settings.metrics {
+            metrics if metrics.prometheus => Provider::Prometheus,
+            metrics if metrics.nothing => Provider::Null,
+            _ => Provider::Default,
+        };
         let metrics = Arc::new(Metrics::new(provider));
-        let facts = Facts::new(&settings, open_files);
+        let facts = Facts::new(&settings);
         facts.bound(plain.as_ref().map(|b| b.port), secure.as_ref().map(|b| b.port));
         warn_of_few_files(&settings, open_files);
         let mut replica = match settings.quorum.is_distributed() {
@@ -128,6 +136,8 @@ impl Starting {
             tasks.extend(bound.open(&settings, &front)?);
         }
         tasks.push(tokio::spawn(Arc::clone(&front).watch_strangers()));
+        tasks.extend(admin::open(&settings, &front, &replica.providers, &names)?);
+        tasks.extend(scraped.open(&settings, &front)?);
         let dirs = Dirs::new(&settings.storage.data_dir, &settings.storage.data_log_dir);
         Ok(Starting { settings, front, tasks, failed, replica, dirs, audit })
     }
@@ -141,18 +151,24 @@ impl Starting {
         info!(data_dir = %dirs.data().display(), data_log_dir = %dirs.data_log().display(), "recovering");
         tokio::task::spawn_blocking(move || {
             let begun = clock::mono();
+            let mut loaded = begun;
+            let mut told = || loaded = clock::mono();
             let disk = RealDisk::new();
             let found = match member {
-                true => driver::start_member(&disk, &dirs, &rules, tree, window).map(Found::Member),
-                false => driver::start(&disk, &dirs, &rules, tree).map(Found::Alone),
+                true => driver::start_member_told(&disk, &dirs, &rules, tree, window, &mut told)
+                    .map(Found::Member),
+                false => driver::start_told(&disk, &dirs, &rules, tree, &mut told).map(Found::Alone),
             };
+            let ended = clock::mono();
             let found = found.map_err(|e: StorageError| Failure::new(e.exit_code(), e.to_string()))?;
             let start = match &found {
                 Found::Alone(start) => start,
                 Found::Member(files) => &files.start,
             };
-            let millis = i64::try_from(clock::mono().since(begun).as_millis()).unwrap_or(i64::MAX);
+            let millis = i64::try_from(ended.since(begun).as_millis()).unwrap_or(i64::MAX);
             metrics.dbinittime.record(millis);
+            metrics.startup_snap_load_time.record_ns((loaded.0).saturating_sub(begun.0));
+            metrics.startup_txns_load_time.record_ns((ended.0).saturating_sub(loaded.0));
             metrics.startup_txns_loaded.record(i64::try_from(start.replayed).unwrap_or(i64::MAX));
             report(start, millis);
             Ok(found)
@@ -170,21 +186,30 @@ impl Starting {
     fn alone(self, start: Start<RealDisk>) -> Result<Running, Failure> {
         let Starting { settings, front, mut tasks, failed, replica, dirs, audit } = self;
         let metrics = Arc::clone(&front.metrics);
-        let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit.clone()));
+        let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit.clone(), &settings));
         let node = Node::new(replica, start.recovered, clock::now(), observer);
         let shared = node.shared();
         let worker = Worker::new(start.storage, SnapshotPolicy::new(&settings.storage, entropy::seed()));
         let log = Arc::new(Log::new(worker, Arc::clone(&metrics), settings.storage.clone()));
         let (inbox, snapshots) = (Arc::new(Queue::default()), Arc::new(Queue::default()));
-        let ending = Arc::new(AtomicBool::new(false));
+        let (ending, waiting) = (Arc::new(AtomicBool::new(false)), Arc::new(Waiting::default()));
+        let restorer = Restorer {
+            shared: Arc::clone(&shared),
+            log: Arc::clone(&log),
+            core: Arc::clone(&inbox),
+            dirs: dirs.clone(),
+            rules: Rules::of(&settings.storage),
+            branch: Branch::default(),
+        };
         let log_thread = LogThread { log: Arc::clone(&log), core: Arc::clone(&inbox) };
         let snapshot_thread = SnapshotThread {
             shared: Arc::clone(&shared),
             disk: RealDisk::new(),
             dirs,
-            branch: Branch::default(),
+            branch: restorer.branch.clone(),
             rules: Rules::of(&settings.storage),
             inbox: Arc::clone(&snapshots),
+            waiting: Arc::clone(&waiting),
             log: Arc::clone(&log) as Arc<dyn LogDesk>,
             ending: Arc::clone(&ending),
             metrics: Arc::clone(&metrics),
@@ -204,12 +229,14 @@ impl Starting {
         let snapshot_thread =
             VitalThread::spawn("snapshots", move || snapshot_thread.run()).map_err(system)?;
         let core_thread = VitalThread::spawn("core", move || core.run()).map_err(system)?;
+        let desk = LiveDesk { snapshots: Arc::clone(&snapshots), waiting, restorer: Some(restorer) };
+        front.snapshots_by(Arc::new(desk));
         front.serve(Serving { shared, core: Arc::clone(&inbox) });
         tasks.extend(Starting::announce(&settings, &front, audit.as_ref())?);
         info!("serving");
         let threads = (core_thread, log_thread, snapshot_thread);
         let trail = audit.map(|audit| Arc::clone(audit.trail()));
-        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail })
+        Ok(Running { front, tasks, inbox, log, snapshots, ending, threads, trail, gate: None })
     }
 
     /// The start is audited, and the rescue socket opened where there is one.

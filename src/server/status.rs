@@ -1,4 +1,4 @@
-//! Facts about this server that four-letter words print and that do not change.
+//! Facts about this server that four-letter words print and that hardly change.
 //!
 //! # Invariants
 //!
@@ -24,13 +24,17 @@ pub struct Facts {
     client_port: AtomicI32,
     secure_client_port: AtomicI32,
     tick_time: i32,
-    max_client_cnxns: i32,
+    max_client_cnxns: AtomicI32,
     min_session_timeout: i32,
     max_session_timeout: i32,
     backlog: i32,
     quorum: Option<QuorumConf>,
-    /// Limit of open files; `None` without one.
-    pub open_files: Option<u64>,
+    /// Are figures of the process exported (`metricsProvider.exportJvmInfo` of the Prometheus provider)?
+    pub exports_process: bool,
+}
+
+fn signed(n: Option<u32>, none: i32) -> i32 {
+    n.map_or(none, |n| i32::try_from(n).unwrap_or(i32::MAX))
 }
 
 fn or_minus_one(port: Option<u16>) -> i32 {
@@ -39,8 +43,7 @@ fn or_minus_one(port: Option<u16>) -> i32 {
 
 impl Facts {
     /// Facts from the settings.
-    pub fn new(settings: &Settings, open_files: Option<u64>) -> Facts {
-        let signed = |n: Option<u32>, none| n.map_or(none, |n| i32::try_from(n).unwrap_or(i32::MAX));
+    pub fn new(settings: &Settings) -> Facts {
         let version =
             |dir: &Path| std::path::absolute(dir.join("version-2")).unwrap_or_else(|_| dir.to_owned());
         let client = &settings.client;
@@ -51,12 +54,12 @@ impl Facts {
             client_port: AtomicI32::new(or_minus_one(client.client_port)),
             secure_client_port: AtomicI32::new(or_minus_one(client.secure_client_port)),
             tick_time: settings.session.tick_time,
-            max_client_cnxns: signed(client.max_client_cnxns, 0),
+            max_client_cnxns: AtomicI32::new(signed(client.max_client_cnxns, 0)),
             min_session_timeout: settings.session.min_session_timeout,
             max_session_timeout: settings.session.max_session_timeout,
             backlog: signed(client.client_port_listen_backlog, -1),
             quorum: quorum(settings),
-            open_files,
+            exports_process: settings.metrics.prometheus && settings.metrics.export_jvm_info,
         }
     }
 
@@ -64,6 +67,21 @@ impl Facts {
     pub fn bound(&self, plain: Option<u16>, secure: Option<u16>) {
         self.client_port.store(or_minus_one(plain), Ordering::Relaxed);
         self.secure_client_port.store(or_minus_one(secure), Ordering::Relaxed);
+    }
+
+    /// The most connections of an address, which a reload may change.
+    pub fn limited(&self, max_client_cnxns: Option<u32>) {
+        self.max_client_cnxns.store(signed(max_client_cnxns, 0), Ordering::Relaxed);
+    }
+
+    /// A reconfiguration moved the plain client port.
+    pub fn moved(&self, plain: u16) {
+        self.client_port.store(i32::from(plain), Ordering::Relaxed);
+    }
+
+    /// The plain client port, -1 without one.
+    pub fn client_port(&self) -> i32 {
+        self.client_port.load(Ordering::Relaxed)
     }
 
     /// What `conf` prints.
@@ -75,7 +93,7 @@ impl Facts {
             data_log_dir: self.logs.display().to_string(),
             sizes: self.sizes(),
             tick_time: self.tick_time,
-            max_client_cnxns: self.max_client_cnxns,
+            max_client_cnxns: self.max_client_cnxns.load(Ordering::Relaxed),
             min_session_timeout: self.min_session_timeout,
             max_session_timeout: self.max_session_timeout,
             client_port_listen_backlog: self.backlog,
@@ -138,7 +156,7 @@ mod tests {
         settings.storage.data_dir = home.path().to_owned();
         settings.storage.data_log_dir = home.path().join("other");
         settings.client.client_port = Some(0);
-        let facts = Facts::new(&settings, None);
+        let facts = Facts::new(&settings);
         facts.bound(Some(4711), None);
         let conf = facts.conf();
         assert_eq!((conf.client_port, conf.secure_client_port), (4711, -1));

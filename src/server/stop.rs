@@ -23,6 +23,7 @@ use super::snapshots::LogDesk;
 use crate::audit::Trail;
 use crate::limits::{FINISH_MS, FLUSH_MS, HAND_OVER_MS, LAST_RESORT_MS};
 use crate::net::Kill;
+use crate::net::peering::Gate;
 use crate::os::clock;
 use crate::replica::member::MemberInput;
 use crate::types::decision::{Operation, Outcome};
@@ -83,6 +84,8 @@ pub struct Running {
     pub threads: (VitalThread, VitalThread, VitalThread),
     /// The audit log.
     pub trail: Option<Arc<Trail>>,
+    /// Keys and trust towards other members.
+    pub gate: Option<Arc<Gate>>,
 }
 
 impl Running {

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use crate::auth::reason::Reason;
 use crate::auth::sasl::Refusal;
 use crate::config::settings::Auth;
+use crate::limits::CLOSED_AT_ONCE;
 use crate::replica::Conn;
 use crate::types::{ConnId, Instant};
 
@@ -158,14 +159,17 @@ impl Strangers {
         }
     }
 
-    /// Connections whose time is over; sessions that have ended give their places back.
+    /// Connections whose time is over, at most [`CLOSED_AT_ONCE`]; sessions that have ended give their places back.
     pub fn overdue(&self, now: Instant) -> Vec<Arc<Conn>> {
         let mut state = self.state.lock();
         let ended = state.left.partition_point(|(ends, _)| *ends <= now);
         let sources: Vec<IpAddr> = state.left.drain(..ended).map(|(_, source)| source).collect();
         sources.into_iter().for_each(|source| state.give_back(source));
-        let due = state.deadlines.partition_point(|(by, _)| *by <= now);
-        state.deadlines.drain(..due).filter_map(|(_, conn)| conn.upgrade()).collect()
+        let mut due = Vec::new();
+        while due.len() < CLOSED_AT_ONCE && state.deadlines.front().is_some_and(|(by, _)| *by <= now) {
+            due.extend(state.deadlines.pop_front().and_then(|(_, conn)| conn.upgrade()));
+        }
+        due
     }
 
     /// Sessions without a login.
@@ -243,5 +247,14 @@ mod tests {
         assert!(strangers.overdue(at(149)).is_empty());
         assert_eq!(strangers.overdue(at(150)).len(), 1);
         assert!(strangers.overdue(at(150)).is_empty());
+        let crowd: Vec<_> = (0..30).map(|i| conn(10 + i, 2)).collect();
+        crowd.iter().for_each(|conn| strangers.accepted(conn, at(200)));
+        let kept: Vec<_> = crowd.into_iter().skip(15).collect();
+        assert_eq!(
+            strangers.overdue(at(300)).len(),
+            CLOSED_AT_ONCE,
+            "a few at a time, not counting who is gone"
+        );
+        assert_eq!(strangers.overdue(at(300)).len(), kept.len() - CLOSED_AT_ONCE);
     }
 }

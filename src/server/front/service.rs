@@ -9,8 +9,10 @@
 //! * A connection with requests under way is held back while the server has more than its share of
 //!   `globalOutstandingLimit` requests in process.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::super::core::CoreMessage;
@@ -21,6 +23,7 @@ use super::super::strangers::Strangers;
 use super::{Front, WakeTask};
 use crate::admin::Word;
 use crate::auth::sasl::Refusal;
+use crate::limits::READ_SAMPLE;
 use crate::net::{
     CloseReason, ConnectKind, FirstBytes, Flow, NetEvent, Outgoing, Peer, Service, TaskWaker, Verdict,
     WordAnswer,
@@ -30,6 +33,20 @@ use crate::proto::ConnectRequest;
 use crate::replica::{Accepted, Conn, Input, Phase, Shared, accept, is_proven, note_refusal, without_sasl};
 use crate::tls::X509Identity;
 use crate::types::{ConnId, Now};
+
+thread_local! {
+    static FRAMES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// True once in [`READ_SAMPLE`] frames of a thread.
+#[inline]
+fn is_sample() -> bool {
+    FRAMES.with(|count| {
+        let next = (count.get() + 1) % READ_SAMPLE;
+        count.set(next);
+        next == 0
+    })
+}
 
 impl Front {
     /// Does the throttle let this connect request pass?
@@ -69,7 +86,7 @@ impl Front {
             Some(strangers) if !is_proven(&serving.shared, conn) => {
                 self.accept_unproven(strangers, &serving.shared, conn, body, now)
             }
-            _ => accept(&serving.shared, conn, body, now.mono, now, false),
+            _ => self.accept_timed(&serving.shared, conn, body, now),
         };
         match accepted {
             Accepted::Answered => Verdict::Taken,
@@ -90,6 +107,21 @@ impl Front {
             Accepted::Close(why) => Verdict::Close(CloseReason::Malformed(why)),
             Accepted::Finish => Verdict::Close(CloseReason::Answered),
         }
+    }
+
+    /// A frame; on a member of an ensemble one of many reads is timed.
+    #[inline]
+    fn accept_timed(&self, shared: &Arc<Shared>, conn: &Arc<Conn>, body: &[u8], now: Now) -> Accepted {
+        if self.face().is_none() || !is_sample() {
+            return accept(shared, conn, body, now.mono, now, false);
+        }
+        let begun = clock::mono();
+        let accepted = accept(shared, conn, body, now.mono, now, false);
+        if matches!(accepted, Accepted::Answered) {
+            let millis = i64::try_from(clock::mono().since(begun).as_millis()).unwrap_or(i64::MAX);
+            self.metrics.read_final_proc_time_ms.record_many(millis, READ_SAMPLE as usize);
+        }
+        accepted
     }
 
     /// A frame of somebody who has not logged in, where a login is required.
@@ -191,8 +223,8 @@ impl Service for Front {
             Phase::Fresh => false,
             Phase::Established if conn.is_logging_in() => true,
             Phase::Established => {
-                conn.in_flight() > 0
-                    && self.serving().is_some_and(|s| s.shared.outstanding() > self.outstanding_limit)
+                let limit = || self.outstanding_limit.load(Relaxed);
+                conn.in_flight() > 0 && self.serving().is_some_and(|s| s.shared.outstanding() > limit())
             }
         };
         if hold { Flow::Hold } else { Flow::Read }

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::disk::{DiskWork, MemberDisk};
 use super::edge::Edge;
@@ -20,13 +20,15 @@ use crate::error::ExitCode;
 use crate::limits::{CORE_TICK_MS, INLINE_APPENDS, SENT_BY_CORE};
 use crate::net::{Kill, LargeGuard};
 use crate::os::clock;
-use crate::replica::member::{Member, MemberInput, MemberOutput};
+use crate::replica::member::{Member, MemberInput, MemberOutput, Role};
 use crate::replica::{Conn, DiskDone, DiskOp, StorageState};
+use crate::server::beat::Beat;
 use crate::server::core::CoreMessage;
+use crate::server::desk::storage_is;
 use crate::server::front::Front;
 use crate::server::queue::{Queue, Taken};
 use crate::server::throttle::RequestThrottle;
-use crate::types::Now;
+use crate::types::{Instant, Now};
 
 /// What the core thread of a member owns.
 pub struct MemberCore<D: Disk> {
@@ -52,6 +54,7 @@ pub struct MemberCore<D: Disk> {
 
 struct Run<D: Disk> {
     core: MemberCore<D>,
+    beat: Beat,
     /// Wishes of this batch.
     ops: Vec<DiskOp>,
     /// Wishes that the disk thread has and has not looked at.
@@ -65,8 +68,10 @@ struct Run<D: Disk> {
 impl<D: Disk + Sync> MemberCore<D> {
     /// Works until it is told to finish, or the inbox is closed.
     pub fn run(self) {
+        let beat = Beat::new(Arc::clone(&self.front.metrics), self.member.node().last_proposed());
         let mut run = Run {
             core: self,
+            beat,
             ops: Vec::new(),
             under_way: 0,
             large: Vec::new(),
@@ -77,10 +82,16 @@ impl<D: Disk + Sync> MemberCore<D> {
         let (mut batch, mut touched) = (Vec::new(), Vec::new());
         run.hand_on(&mut touched);
         loop {
-            if run.core.inbox.take(&mut batch, Some(run.patience())) == Taken::Closed {
-                return;
+            let asleep = clock::mono();
+            let patience = run.patience(asleep);
+            match run.core.inbox.take(&mut batch, Some(patience)) {
+                Taken::Closed => return,
+                Taken::Nothing => run.beat.slept(asleep, patience),
+                Taken::Some => {}
             }
             let now = clock::now();
+            run.core.front.pulse.beat(now.mono);
+            let messages = batch.len();
             for message in batch.drain(..) {
                 run.handle(message, now);
             }
@@ -88,6 +99,8 @@ impl<D: Disk + Sync> MemberCore<D> {
             if run.core.member.poll_timeout() <= now.mono {
                 run.core.member.timeout(now);
             }
+            let leads = run.core.member.role() == Role::Leading;
+            run.beat.handled(messages, now.mono, run.core.member.node().last_proposed(), leads);
             run.hand_on(&mut touched);
             if run.is_finished() {
                 return;
@@ -98,9 +111,9 @@ impl<D: Disk + Sync> MemberCore<D> {
 
 impl<D: Disk + Sync> Run<D> {
     /// How long nothing has to be done.
-    fn patience(&self) -> Duration {
+    fn patience(&self, now: Instant) -> Duration {
         let tick = Duration::from_millis(CORE_TICK_MS);
-        self.core.member.poll_timeout().since(clock::mono()).min(tick)
+        self.core.member.poll_timeout().since(now).min(tick)
     }
 
     fn handle(&mut self, message: CoreMessage, now: Now) {
@@ -109,9 +122,11 @@ impl<D: Disk + Sync> Run<D> {
             CoreMessage::Large(conn, guard) => self.large.push((conn, guard)),
             CoreMessage::Member(input) => {
                 self.core.edge.ending |= matches!(input, MemberInput::Stop);
+                self.core.edge.learners.note(&input);
                 self.core.member.handle(input, now);
             }
             CoreMessage::Packets { link, packets, charge } => {
+                self.core.edge.learners.received(link, packets.len());
                 for packet in packets {
                     self.core.edge.figures.received(packet.kind);
                     self.core.member.handle(MemberInput::Packet { link, packet }, now);
@@ -123,6 +138,8 @@ impl<D: Disk + Sync> Run<D> {
                 self.done(answers, now);
             }
             CoreMessage::Logged(_) => {}
+            // A member's state is the ensemble's: nobody restores it here.
+            CoreMessage::Restore(restoring) => drop(restoring.refuse("this is a member of an ensemble")),
             CoreMessage::Finish => self.finishing = true,
         }
     }
@@ -151,7 +168,7 @@ impl<D: Disk + Sync> Run<D> {
                 self.core.branch.adopt();
             }
             if let Some(state) = state {
-                self.storage_is(state);
+                storage_is(&mut self.storage, state);
             }
             if let Some((code, why)) = failure {
                 self.fail(code, why);
@@ -159,24 +176,10 @@ impl<D: Disk + Sync> Run<D> {
         }
     }
 
-    fn storage_is(&mut self, state: StorageState) {
-        if state == self.storage {
-            return;
-        }
-        match state {
-            StorageState::Good => info!("disk: there is room again; everything is served"),
-            StorageState::Full => warn!(
-                "disk: no room for the transaction log; creates and growing writes are refused, \
-                 reads, deletes and closes go on: free some space"
-            ),
-            StorageState::Failed => {}
-        }
-        self.storage = state;
-    }
-
     /// Nothing can be promised any more.
     fn fail(&mut self, code: ExitCode, why: String) {
         if !std::mem::replace(&mut self.failed, true) {
+            self.core.front.metrics.unrecoverable_error_count.inc();
             error!("{why}");
             error!("nothing can be promised any more, this member leaves the ensemble");
             self.core.front.stop();
@@ -199,18 +202,23 @@ impl<D: Disk + Sync> Run<D> {
                     output => self.core.edge.carry_out(output),
                 }
             }
+            self.beat.handed_over();
             if self.ops.is_empty() || !self.work_now() {
                 break;
             }
         }
         self.under_way += self.ops.len();
-        let mut work: Vec<_> = self.ops.drain(..).map(DiskWork::Op).collect();
-        self.core.disk.inbox.push_all(&mut work);
+        if !self.ops.is_empty() {
+            let now = clock::mono();
+            let mut work: Vec<_> = self.ops.drain(..).map(|op| DiskWork::Op(op, now)).collect();
+            self.core.disk.inbox.push_all(&mut work);
+        }
         self.core.edge.flush(&self.core.member);
         self.core.member.take_touched(touched);
-        let few = touched.len() <= SENT_BY_CORE;
-        for conn in touched.drain(..) {
-            if few { conn.send() } else { conn.wake() }
+        if touched.len() <= SENT_BY_CORE {
+            self.beat.sends(touched.len(), || touched.drain(..).for_each(|conn| conn.send()));
+        } else {
+            touched.drain(..).for_each(|conn| conn.wake());
         }
         if !self.large.is_empty() {
             self.large.retain(|(conn, _)| conn.in_flight() > 0);

@@ -12,12 +12,13 @@ use tracing::{error, info};
 
 use super::face::Face;
 use super::figures::Figures;
+use super::learners::Learners;
 use super::store::{LogChunks, SnapshotChunks};
 use crate::config::quorum::Ensemble;
 use crate::disk::Disk;
 use crate::driver::SnapshotSender;
 use crate::net::Kill;
-use crate::net::links::{LinkOut, Links};
+use crate::net::links::{LinkOut, Links, Port};
 use crate::net::mesh::Mesh;
 use crate::net::peering::Gate;
 use crate::os::clock;
@@ -48,6 +49,8 @@ pub struct Edge<D: Disk> {
     pub dirs: Dirs,
     /// What is counted.
     pub figures: Figures,
+    /// Who learns from here.
+    pub learners: Learners,
     /// The server ends: with the last role all connections to members do.
     pub ending: bool,
 }
@@ -65,13 +68,15 @@ impl<D: Disk + Sync> Edge<D> {
     }
 
     /// What goes to other members.
-    fn tell(&self, output: MemberOutput) {
+    fn tell(&mut self, output: MemberOutput) {
         let Some((mesh, links)) = &self.net else { return };
         match output {
             MemberOutput::Notify { to, note } => mesh.send(to, &note),
-            MemberOutput::Dial { link, leader } => links.dial(link, leader),
+            MemberOutput::Dial { link, to, relay } => {
+                links.dial(link, to, if relay { Port::Observers } else { Port::Quorum });
+            }
             MemberOutput::Send { link, item } => {
-                self.figures.sent(&item);
+                self.learners.sent(link);
                 links.send(link, self.out(item));
             }
             MemberOutput::Hangup { link, why } => links.hangup(link, &why),
@@ -97,11 +102,29 @@ impl<D: Disk + Sync> Edge<D> {
             self.face.ensemble_is(&ensemble);
             let newer = |next: &Arc<Ensemble>| next.version > ensemble.version;
             self.next = self.next.take().filter(newer);
+            self.follow_own_line(&ensemble);
             self.active = Arc::new(ensemble);
         } else {
             self.next = Some(Arc::new(ensemble));
         }
         self.members();
+    }
+
+    /// Ports are where the own server line says: a configuration that changes it moves them.
+    fn follow_own_line(&self, ensemble: &Ensemble) {
+        let Ok(me) = u64::try_from(self.face.me.0) else { return };
+        let (Some(own), before) = (ensemble.members.get(&me), self.active.members.get(&me)) else { return };
+        if let Some((mesh, links)) = &self.net
+            && before.is_none_or(|before| before.addresses != own.addresses)
+        {
+            mesh.move_to(own);
+            links.move_to(own);
+        }
+        if let Some(client) = &own.client
+            && before.is_none_or(|before| before.client != own.client)
+        {
+            self.front.move_client_port(client);
+        }
     }
 
     /// Writes what a configuration changes in files. The member goes on without: what is in force it
@@ -128,10 +151,12 @@ impl<D: Disk + Sync> Edge<D> {
         let leader = change.leader.map(|l| l.to_string()).unwrap_or_else(|| "nobody".to_owned());
         let (role, epoch, serving) = (change.role, change.epoch, change.serving);
         info!(?role, %leader, epoch, serving, "{}", change.why);
-        if let Some((_, links)) = &self.net
-            && let Err(why) = links.lead(role == Role::Leading)
-        {
-            error!("{why}");
+        if let Some((_, links)) = &self.net {
+            let opened = [
+                links.lead(role == Role::Leading),
+                links.serve_observers(role == Role::Following && serving),
+            ];
+            opened.into_iter().filter_map(Result::err).for_each(|why| error!("{why}"));
         }
         self.face.role_is(change);
         self.figures.role(change, clock::mono());
@@ -148,5 +173,6 @@ impl<D: Disk + Sync> Edge<D> {
     pub fn flush(&mut self, member: &Member) {
         self.figures.committed(member.node().committed());
         self.face.status_is(member.status());
+        self.learners.tell(member, &self.face);
     }
 }

@@ -5,6 +5,8 @@
 //! * Clients are served only between a role change that says so and the next one.
 //! * The core writes, everybody else reads; nobody waits for the core.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -14,7 +16,7 @@ use crate::admin::Mode;
 use crate::config::quorum::Ensemble;
 use crate::os::clock;
 use crate::replica::member::{MemberStatus, Role, RoleChange};
-use crate::types::{Instant, ServerId};
+use crate::types::{Instant, ServerId, Zxid};
 
 /// The role as it was reported last.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,25 @@ pub struct RoleNow {
     pub since: Instant,
 }
 
+/// A learner of this leader that has been told to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LearnerNow {
+    /// Who it is.
+    pub server: ServerId,
+    /// Does it follow without a vote of its own accord?
+    pub observer: bool,
+    /// The last transaction that it has acknowledged.
+    pub acked: Zxid,
+    /// Where it connects from.
+    pub address: Option<SocketAddr>,
+    /// Since when, milliseconds since 1970.
+    pub since_ms: i64,
+    /// Packets that came from it.
+    pub received: u64,
+    /// Packets that were sent to it.
+    pub sent: u64,
+}
+
 /// A member's face.
 #[derive(Debug)]
 pub struct Face {
@@ -37,7 +58,9 @@ pub struct Face {
     serving: AtomicBool,
     role: Mutex<RoleNow>,
     status: Mutex<Option<MemberStatus>>,
-    membership: Mutex<String>,
+    ensemble: Mutex<Arc<Ensemble>>,
+    /// Learners of this leader.
+    learners: Mutex<Vec<LearnerNow>>,
     /// Who waits for the outcome of a hand-over.
     waiting: Mutex<Vec<Sender<Outcome>>>,
 }
@@ -54,7 +77,8 @@ impl Face {
             serving: AtomicBool::new(false),
             role: Mutex::new(role),
             status: Mutex::default(),
-            membership: Mutex::new(ensemble.to_string()),
+            ensemble: Mutex::new(Arc::new(ensemble.clone())),
+            learners: Mutex::default(),
             waiting: Mutex::default(),
         }
     }
@@ -75,7 +99,12 @@ impl Face {
 
     /// A configuration came into force.
     pub fn ensemble_is(&self, ensemble: &Ensemble) {
-        *self.membership.lock() = ensemble.to_string();
+        *self.ensemble.lock() = Arc::new(ensemble.clone());
+    }
+
+    /// Learners of this leader; none where it does not lead.
+    pub fn learners_are(&self, learners: Vec<LearnerNow>) {
+        *self.learners.lock() = learners;
     }
 
     /// Where the outcome of the next hand-over will be told. It is asked for before the hand-over.
@@ -111,7 +140,17 @@ impl Face {
 
     /// The configuration in force, as `conf` prints it.
     pub fn membership(&self) -> String {
-        self.membership.lock().clone()
+        self.ensemble().to_string()
+    }
+
+    /// The configuration in force.
+    pub fn ensemble(&self) -> Arc<Ensemble> {
+        Arc::clone(&self.ensemble.lock())
+    }
+
+    /// Learners of this leader, as of a moment ago.
+    pub fn learners(&self) -> Vec<LearnerNow> {
+        self.learners.lock().clone()
     }
 
     /// The word of `srvr` for the role; serving without a leader is read-only.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::metrics::Metrics;
 use crate::peer::PacketKind;
-use crate::replica::member::{LinkItem, Role, RoleChange};
+use crate::replica::member::{Role, RoleChange};
 use crate::types::{Instant, Zxid};
 
 /// Counts what passes between a member and the world.
@@ -93,15 +93,6 @@ impl Figures {
         if self.role == Role::Leading {
             self.metrics.proposal_count.inc();
             self.metrics.stats.proposals.record(bytes);
-        }
-    }
-
-    /// Something goes to a learner.
-    #[inline]
-    pub fn sent(&self, item: &LinkItem) {
-        match item {
-            LinkItem::Snapshot(_) => self.metrics.snap_count.inc(),
-            LinkItem::Bytes(_) | LinkItem::Log { .. } => {}
         }
     }
 

@@ -14,6 +14,7 @@
 //! | [`store`] | snapshots and logs between links and disk |
 //! | [`face`] | what others are told of it |
 //! | [`figures`] | metrics of its part in the ensemble |
+//! | [`learners`] | who learns from it |
 //! | [`start`] | from settings to a running member |
 //!
 //! # Invariants
@@ -25,7 +26,8 @@ pub mod disk;
 pub mod edge;
 pub mod face;
 pub mod figures;
+pub mod learners;
 pub mod start;
 pub mod store;
 
-pub use face::{Face, Outcome};
+pub use face::{Face, LearnerNow, Outcome};

@@ -18,12 +18,14 @@ use super::disk::{DiskThread, MemberDisk};
 use super::edge::Edge;
 use super::face::Face;
 use super::figures::Figures;
+use super::learners::Learners;
 use super::store::MemberStore;
 use crate::config::Settings;
 use crate::config::quorum::Role;
 use crate::config::settings::Quorum;
 use crate::driver::{MemberFiles, MemberRules, MemberWorker, SnapshotPolicy};
 use crate::error::ExitCode;
+use crate::metrics::Metrics;
 use crate::net::links::{LinkEvent, Links, LinksConfig};
 use crate::net::mesh::{Mesh, MeshConfig, MeshEvent};
 use crate::net::peering::Gate;
@@ -37,6 +39,7 @@ use crate::server::core::CoreMessage;
 use crate::server::front::Serving;
 use crate::server::observer::Observer;
 use crate::server::queue::Queue;
+use crate::server::restore::{LiveDesk, Waiting};
 use crate::server::snapshots::{LogDesk, SnapshotThread};
 use crate::server::start::Starting;
 use crate::server::stop::{Running, VitalThread};
@@ -81,6 +84,9 @@ pub fn config(settings: &Settings, me: ServerId, replica: ReplicaConfig) -> Memb
         max_snap_syncs: quorum.max_concurrent_snap_syncs as usize,
         max_diff_syncs: quorum.max_concurrent_diff_syncs as usize,
         leader_serves: quorum.leader_serves,
+        disloyal_after: quorum.max_time_to_wait_for_epoch.map(millis),
+        relays: quorum.observer_master_port.is_some(),
+        reconnect_delay: Duration::from_millis(quorum.observer_reconnect_delay_ms),
         observer_delay: Duration::from_millis(quorum.observer_election_delay_ms),
         observer: quorum.peer_type == Role::Observer,
         multi_address: quorum.multi_address_enabled,
@@ -136,14 +142,18 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
     let face = Arc::new(Face::new(me, &settings.quorum.ensemble));
     let gate = Gate::new(&settings).map_err(|why| Failure::new(ExitCode::Invocation, why))?;
     let gate = Arc::new(gate);
+    let guarded = Arc::clone(&gate);
+    front.has_certificate("quorum", move || guarded.own_not_after());
     tasks.push(tokio::spawn(Arc::clone(&gate).watch()));
-    let (mesh, links) = connect(&settings, me, &gate, &dirs, rules_of_disk, &disk, &inbox)?;
-    let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit.clone()));
+    let (mesh, links) = connect(&settings, me, &gate, &dirs, rules_of_disk, &disk, &inbox, &metrics)?;
+    let observer = Arc::new(Observer::new(Arc::clone(&metrics), audit.clone(), &settings));
     let config = config(&settings, me, replica);
-    let begin = MemberStart { recovered: start.recovered, promises, window };
+    let (recovered, doubtful) = (start.recovered, start.doubtful);
+    let begin = MemberStart { recovered, doubtful, promises, window };
     let member = Member::new(config, begin, clock::now(), observer);
     let shared = member.shared();
 
+    let looking = Arc::clone(&gate);
     let edge = Edge {
         net: Some((mesh, links)),
         front: Arc::clone(&front),
@@ -155,10 +165,11 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
         medium: RealDisk::new(),
         dirs: dirs.clone(),
         figures: Figures::new(Arc::clone(&front.metrics), clock::mono()),
+        learners: Learners::default(),
         ending: false,
     };
     edge.members();
-    let ending = Arc::new(AtomicBool::new(false));
+    let (ending, waiting) = (Arc::new(AtomicBool::new(false)), Arc::new(Waiting::default()));
     let disk_thread = DiskThread { disk: Arc::clone(&disk), core: Arc::clone(&inbox) };
     let snapshot_thread = SnapshotThread {
         shared: Arc::clone(&shared),
@@ -167,6 +178,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
         branch: branch.clone(),
         rules: Rules::of(&settings.storage),
         inbox: Arc::clone(&snapshots),
+        waiting: Arc::clone(&waiting),
         log: Arc::clone(&disk) as Arc<dyn LogDesk>,
         ending: Arc::clone(&ending),
         metrics: Arc::clone(&metrics),
@@ -184,6 +196,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
         on_failure: Box::new(move |code, why| drop(failed.send(Failure::new(code, why)))),
     };
     front.show(face);
+    front.snapshots_by(Arc::new(LiveDesk { snapshots: Arc::clone(&snapshots), waiting, restorer: None }));
     front.serve(Serving { shared, core: Arc::clone(&inbox) });
     let system = |e: io::Error| Failure::new(ExitCode::Unexpected, format!("cannot start a thread: {e}"));
     let threads = (
@@ -194,7 +207,7 @@ pub fn serve(starting: Starting, files: MemberFiles<RealDisk>) -> Result<Running
     tasks.extend(Starting::announce(&settings, &front, audit.as_ref())?);
     info!(server = me.0, members = settings.quorum.ensemble.members.len(), "taking part in the ensemble");
     let trail = audit.map(|audit| Arc::clone(audit.trail()));
-    Ok(Running { front, tasks, inbox, log: disk, snapshots, ending, threads, trail })
+    Ok(Running { front, tasks, inbox, log: disk, snapshots, ending, threads, trail, gate: Some(looking) })
 }
 
 /// Election and quorum connections.
@@ -206,6 +219,7 @@ fn connect(
     rules: MemberRules,
     disk: &Arc<MemberDisk<RealDisk>>,
     inbox: &Arc<Queue<CoreMessage>>,
+    metrics: &Arc<Metrics>,
 ) -> Result<(Mesh, Links), Failure> {
     let bound = |why| Failure::new(ExitCode::QuorumPort, why);
     let core = Arc::clone(inbox);
@@ -224,7 +238,13 @@ fn connect(
     let told = Arc::new(move |event| {
         core.push(of_link(event));
     });
-    let links = Links::start(LinksConfig::of(settings, me), Arc::clone(gate), Arc::new(store), told);
+    let links = Links::start(
+        LinksConfig::of(settings, me),
+        Arc::clone(gate),
+        Arc::new(store),
+        told,
+        Arc::clone(metrics),
+    );
     Ok((mesh, links.map_err(bound)?))
 }
 
