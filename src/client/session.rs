@@ -167,7 +167,11 @@ impl Session {
             let ending = match self.attempt().await {
                 Ok(mut online) => {
                     self.failures = 0;
-                    let ending = online::serve(&mut self, &mut online).await;
+                    let mut ending = online::serve(&mut self, &mut online).await;
+                    if self.closing.is_some() {
+                        // However the connection ended: nobody wants another one.
+                        ending = Ending::Over(ClientError::Closed);
+                    }
                     self.heard = online.last_heard;
                     online.fail_pending(&lost(&ending));
                     if matches!(ending, Ending::Lost(_)) {

@@ -247,3 +247,20 @@ async fn without_a_server_requests_fail_with_the_first_attempt_and_closing_is_qu
     zk.close().await;
     assert_eq!(zk.sync("/").await, Err(ClientError::Closed));
 }
+
+#[tokio::test]
+async fn a_connection_that_is_reset_while_it_closes_is_closed() {
+    let (listener, config) = listen().await;
+    let (client, _events) = Client::start(config);
+    let (mut served, _) = Served::grant(&listener).await;
+    let closing = tokio::spawn(async move {
+        client.wait_connected(LIMIT).await.unwrap();
+        client.close().await;
+    });
+    assert_eq!(served.request().await.1, OpCode::CloseSession);
+    rustix::net::sockopt::set_socket_linger(&served.stream, Some(Duration::ZERO)).unwrap();
+    drop(served);
+    tokio::time::timeout(LIMIT, closing).await.expect("it ends").unwrap();
+    let again = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+    assert!(again.is_err(), "nobody wants another connection");
+}
