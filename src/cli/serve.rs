@@ -4,6 +4,7 @@
 //!
 //! * Exit codes are ZooKeeper's: 0 ended as asked, 2 bad invocation or configuration, 3 data
 //!   directory, 1 anything else.
+//! * At SIGHUP what can change is read again; the process serves on whatever is found.
 //! * Findings about the configuration are logged before anything is touched; no secret is.
 
 use std::path::PathBuf;
@@ -12,10 +13,13 @@ use clap::Args;
 use tracing::{error, info, warn};
 
 use super::configuration::ConfigArgs;
+use super::logging::{self, Logging};
+use crate::config::report::{KeyReport, differences};
 use crate::config::{EXIT_BAD_CONFIG, Findings, Loaded, Severity};
 use crate::kerberos::use_krb5_conf;
-use crate::os::log::{Format, LogFile, LogOptions, install};
+use crate::os::log::{Format, LogFile, LogGuard, LogOptions, install};
 use crate::server;
+use crate::server::reload::Fresh;
 
 /// Run a server in the foreground
 #[derive(Debug, Clone, Args)]
@@ -23,31 +27,65 @@ pub struct ServeArgs {
     /// What to serve.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// error, warn, info, debug, trace, or target=level pairs between commas
-    #[arg(long, value_name = "LEVEL", env = "OXKEEPER_LOG", default_value = "info")]
-    pub log_level: String,
+    /// A file of key=value lines that says the same as the flags below, which win over it; its level is read again
+    /// at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub logging: Option<PathBuf>,
+    /// error, warn, info, debug, trace, or target=level pairs between commas [default: info]
+    #[arg(long, value_name = "LEVEL", env = "OXKEEPER_LOG")]
+    pub log_level: Option<String>,
     /// How log lines look; by default text, or journald's own under systemd
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub log_format: Option<Format>,
     /// Log into this file instead of standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
-    /// Begin a new log file at this size
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
-    pub log_file_size: u64,
-    /// Older log files that are kept
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub log_file_count: u32,
+    /// Begin a new log file at this size [default: 64]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub log_file_size: Option<u64>,
+    /// Older log files that are kept [default: 10]
+    #[arg(long, value_name = "N")]
+    pub log_file_count: Option<u32>,
 }
 
+/// Size of a log file where nobody says, MiB, and how many older ones are kept.
+const LOG_FILE: (u64, u32) = (64, 10);
+
 impl ServeArgs {
-    fn log_options(&self) -> LogOptions {
-        let file = self.log_file.clone().map(|path| LogFile {
+    fn logging(&self) -> Result<Logging, String> {
+        self.logging.as_deref().map_or_else(|| Ok(Logging::default()), logging::read)
+    }
+
+    fn log_options(&self) -> Result<LogOptions, String> {
+        let file = self.logging()?;
+        let megabytes = self.log_file_size.or(file.file_size).unwrap_or(LOG_FILE.0);
+        let log_file = self.log_file.clone().or(file.file.clone()).map(|path| LogFile {
             path,
-            max_bytes: self.log_file_size.saturating_mul(1 << 20),
-            keep: self.log_file_count,
+            max_bytes: megabytes.saturating_mul(1 << 20),
+            keep: self.log_file_count.or(file.file_count).unwrap_or(LOG_FILE.1),
         });
-        LogOptions { level: self.log_level.clone(), format: self.log_format, file }
+        Ok(LogOptions { level: self.level(&file), format: self.log_format.or(file.format), file: log_file })
+    }
+
+    fn level(&self, file: &Logging) -> String {
+        self.log_level.clone().or_else(|| file.level.clone()).unwrap_or_else(|| "info".to_owned())
+    }
+
+    /// The configuration and the log level as they are now; `before` is what the keys were.
+    fn again(&self, before: &mut Vec<KeyReport>, log: &LogGuard) -> Fresh {
+        let level = self.logging().map(|file| self.level(&file));
+        match level.and_then(|level| log.set_level(&level).map_err(|e| e.to_string())) {
+            Ok(()) => {}
+            Err(why) => warn!("reload: {why}; the log level stays"),
+        }
+        let loaded = self.config.load();
+        say(&loaded.findings);
+        if loaded.settings.is_none() {
+            return Fresh { settings: None, changed: Vec::new() };
+        }
+        let changed = differences(before, &loaded.keys);
+        *before = loaded.keys;
+        Fresh { settings: loaded.settings, changed }
     }
 }
 
@@ -57,7 +95,8 @@ pub fn run(args: &ServeArgs) -> i32 {
     let loaded = args.config.load();
     let krb5_conf = loaded.settings.as_ref().and_then(|settings| settings.auth.krb5_conf.as_deref());
     let chosen = krb5_conf.map_or(Ok(()), use_krb5_conf);
-    let log = match install(&args.log_options()) {
+    let installed = args.log_options().and_then(|options| install(&options).map_err(|why| why.to_string()));
+    let log = match installed {
         Ok(log) => log,
         Err(why) => {
             eprintln!("oxkeeper serve: {why}");
@@ -65,7 +104,7 @@ pub fn run(args: &ServeArgs) -> i32 {
         }
     };
     let code = match chosen {
-        Ok(()) => serve(loaded),
+        Ok(()) => serve(args, loaded, &log),
         Err(why) => {
             error!("{why}");
             EXIT_BAD_CONFIG
@@ -75,13 +114,14 @@ pub fn run(args: &ServeArgs) -> i32 {
     code
 }
 
-fn serve(loaded: Loaded) -> i32 {
+fn serve(args: &ServeArgs, loaded: Loaded, log: &LogGuard) -> i32 {
     say(&loaded.findings);
     let Some(settings) = loaded.settings else {
         error!("the configuration has errors; nothing was started (`oxkeeper check` shows every key)");
         return EXIT_BAD_CONFIG;
     };
-    match server::run(settings) {
+    let mut keys = loaded.keys;
+    match server::run(settings, &mut || args.again(&mut keys, log)) {
         Ok(()) => 0,
         Err(failure) => {
             error!("{}", failure.text);

@@ -20,7 +20,7 @@ macro_rules! codes {
         impl Doc {
             /// Every code.
             #[cfg(test)]
-            const ALL: &[Doc] = &[$(Doc::$name),*];
+            pub const ALL: &[Doc] = &[$(Doc::$name),*];
 
             /// Code, cause and cure.
             pub const fn text(self) -> (&'static str, &'static str, &'static str) {

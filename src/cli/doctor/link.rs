@@ -29,7 +29,7 @@ pub const MOST: usize = 20_000;
 const WALK: Duration = Duration::from_secs(5);
 
 /// Where the server is, and as whom to look.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct LinkArgs {
     /// Connect string [default: localhost and the client port of the configuration]
     #[arg(long, value_name = "HOST:PORT")]
@@ -87,7 +87,16 @@ pub fn open(args: &LinkArgs, properties: &[String], here: &Here, report: &mut Re
     }
 }
 
-fn connect(args: &LinkArgs, properties: &[String], server: &str) -> Result<Blocking, ClientError> {
+/// A session with `server`, as whom `args` say.
+///
+/// # Errors
+///
+/// What keeps it from opening.
+pub(in crate::cli) fn connect(
+    args: &LinkArgs,
+    properties: &[String],
+    server: &str,
+) -> Result<Blocking, ClientError> {
     let login = LoginOptions {
         kerberos: args.kerberos,
         keytab: args.keytab.clone(),

@@ -12,14 +12,14 @@
 mod acl;
 mod acl_audit;
 mod client;
-mod codes;
+pub(in crate::cli) mod codes;
 mod enctypes;
-mod here;
+pub(in crate::cli) mod here;
 mod jaas;
 mod kdcs;
 mod kerberos;
-mod keytab;
-mod link;
+pub(in crate::cli) mod keytab;
+pub(in crate::cli) mod link;
 mod map;
 mod report;
 mod sessions;

@@ -79,7 +79,7 @@ fn print(path: &Path, entry: &Entry<'_>, as_json: bool, out: &mut dyn Write) -> 
 }
 
 /// `TxnLogToolkit.printTxn`.
-fn line(record: &Record) -> String {
+pub(in crate::cli) fn line(record: &Record) -> String {
     let h = &record.header;
     format!(
         "{} session 0x{:x} cxid 0x{:x} zxid 0x{:x} {} {}",

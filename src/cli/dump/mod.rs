@@ -5,10 +5,11 @@
 //!
 //! * Files are only read. What was printed before an error is what the file holds before it.
 
-mod log;
+pub(super) mod log;
 mod snapshot;
 
 use crate::config::settings::Compression;
+use crate::os::clock;
 use crate::storage::SnapshotFile;
 use crate::storage::names::snapshot_zxid;
 use crate::types::Zxid;
@@ -41,8 +42,11 @@ enum What {
         #[arg(short = 'd', long)]
         data: bool,
         /// One JSON object a line
-        #[arg(long)]
+        #[arg(long, conflicts_with = "data")]
         json: bool,
+        /// Names and sizes in the JSON of ncdu, as SnapshotFormatter -json prints them
+        #[arg(long, conflicts_with_all = ["data", "json"])]
+        ncdu: bool,
     },
 }
 
@@ -66,7 +70,8 @@ pub fn run(args: &DumpArgs) -> i32 {
     let mut out = BufWriter::new(io::stdout().lock());
     let done = match &args.what {
         What::Log { file, json } => log::dump(file, *json, &mut out),
-        What::Snapshot { file, data, json } => snapshot::dump(file, *data, *json, &mut out),
+        What::Snapshot { file, ncdu: true, .. } => snapshot::ncdu(file, clock::wall_ms(), &mut out),
+        What::Snapshot { file, data, json, ncdu: false } => snapshot::dump(file, *data, *json, &mut out),
     };
     match done.and_then(|()| out.flush().map_err(Stop::Output)) {
         Ok(()) => 0,

@@ -39,14 +39,58 @@ impl SnapshotVisitor for Load {
     }
 }
 
-/// Prints a whole snapshot.
-pub(super) fn dump(path: &Path, data: bool, as_json: bool, out: &mut dyn Write) -> Result<(), Stop> {
+/// Sessions: ids and time-outs, ms.
+type Sessions = Vec<(i64, i32)>;
+
+/// The tree and the sessions of a snapshot, and the zxid that it stands for.
+fn load(path: &Path) -> Result<(Tree, Sessions, Zxid), Stop> {
     let config = TreeConfig { extended_types: true, ..TreeConfig::default() };
     let mut load = Load { tree: TreeBuilder::new(config), sessions: Vec::new() };
     let file = snapshot_file(path);
     let info = read_snapshot(&RealDisk::new(), &file, &mut load).map_err(|e| Stop::File(e.to_string()))?;
     let tree = load.tree.finish(info.zxid).map_err(|e| Stop::File(format!("{}: {e}", path.display())))?;
-    let mut sessions = load.sessions;
+    Ok((tree, load.sessions, info.zxid))
+}
+
+/// Prints names and sizes as ncdu reads them (`SnapshotFormatter.printSnapshotJson`).
+pub(super) fn ncdu(path: &Path, now_ms: i64, out: &mut dyn Write) -> Result<(), Stop> {
+    /// What is printed next.
+    enum Step {
+        Node(String),
+        Close,
+    }
+    let (tree, _, _) = load(path)?;
+    let program = json!({ "progname": "SnapshotFormatter.java", "progver": "0.01", "timestamp": now_ms });
+    write!(out, "[1,0,{program}")?;
+    let mut inode = 0u64;
+    let mut todo = vec![Step::Node(String::from("/"))];
+    while let Some(step) = todo.pop() {
+        let Step::Node(path) = step else {
+            write!(out, "]")?;
+            continue;
+        };
+        let Some(node) = tree.get(&path) else { continue };
+        inode += 1;
+        let name = path.rsplit_once('/').map(|(_, name)| name).filter(|name| !name.is_empty());
+        let name = json!(name.unwrap_or("/"));
+        let mut children: Vec<&str> = node.children().collect();
+        let open = if children.is_empty() { "" } else { "[" };
+        let len = node.data_len();
+        write!(out, ",{open}{{\"name\":{name},\"asize\":{len},\"dsize\":{len},\"dev\":0,\"ino\":{inode}}}")?;
+        if children.is_empty() {
+            continue;
+        }
+        todo.push(Step::Close);
+        children.sort_unstable_by(|a, b| b.cmp(a));
+        let parent = if path == "/" { "" } else { path.as_str() };
+        todo.extend(children.iter().map(|c| Step::Node(format!("{parent}/{c}"))));
+    }
+    Ok(write!(out, "]")?)
+}
+
+/// Prints a whole snapshot.
+pub(super) fn dump(path: &Path, data: bool, as_json: bool, out: &mut dyn Write) -> Result<(), Stop> {
+    let (tree, mut sessions, at) = load(path)?;
     sessions.sort_unstable();
     if as_json {
         for (id, timeout) in &sessions {
@@ -55,7 +99,7 @@ pub(super) fn dump(path: &Path, data: bool, as_json: bool, out: &mut dyn Write) 
         return walk(&tree, &mut |path, node| Ok(writeln!(out, "{}", object(path, node))?));
     }
     writeln!(out, "ZNode Details (count={}):", tree.node_count())?;
-    let mut last = info.zxid;
+    let mut last = at;
     walk(&tree, &mut |path, node| {
         let stat = node.persisted();
         last = last.max(Zxid(stat.mzxid.max(stat.pzxid)));

@@ -114,3 +114,18 @@ fn a_damaged_log_is_printed_up_to_the_damage() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_snapshot_is_listed_for_ncdu_with_every_node_once() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/disk/java-3.9.5/snapshot.1b");
+    let (mut out, mut text) = (Vec::new(), Vec::new());
+    snapshot::ncdu(&file, 7, &mut out).unwrap();
+    snapshot::dump(&file, false, false, &mut text).unwrap();
+    let list: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(list[2]["timestamp"], 7);
+    assert_eq!(list[3][0]["name"], "/");
+    // The count in the text's first line is one more, as Java's: the root has two names there.
+    let shown = String::from_utf8_lossy(&text).matches("  cZxid = ").count();
+    let listed = String::from_utf8_lossy(&out).matches("\"ino\":").count();
+    assert_eq!(listed, shown);
+}

@@ -10,19 +10,17 @@
 mod loader;
 mod repair;
 
+use super::progress::Progress;
 use crate::disk::Disk;
-use crate::os::clock;
 use crate::os::disk::RealDisk;
 use crate::storage::StorageError;
 use crate::storage::names::{self, Dirs};
 use crate::storage::recover::{Rules, examine, lock_dirs};
 use crate::storage::verify::{Finding, LogReport, verify_log, verify_snapshot};
-use crate::types::Instant;
 use clap::Args;
 use loader::Load;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Verify the logs and snapshots of a data directory
 #[derive(Debug, Clone, Args)]
@@ -198,51 +196,6 @@ fn verdict<D: Disk>(disk: &D, dirs: &Dirs, out: &mut dyn Write) -> std::result::
         Err(e) => {
             writeln!(out, "A server refuses to start: {e}")?;
             Ok(false)
-        }
-    }
-}
-
-/// Says how far a long reading has come, about once a second.
-struct Progress {
-    to: Option<Box<dyn Write>>,
-    file: String,
-    said: Instant,
-    shown: bool,
-}
-
-impl Progress {
-    fn to_stderr() -> Progress {
-        Progress { to: Some(Box::new(io::stderr())), file: String::new(), said: clock::mono(), shown: false }
-    }
-
-    #[cfg(test)]
-    fn silent() -> Progress {
-        Progress { to: None, file: String::new(), said: Instant::default(), shown: false }
-    }
-
-    fn begin(&mut self, file: &Path, at: u64) {
-        self.file = name(file);
-        self.at(at);
-    }
-
-    fn at(&mut self, at: u64) {
-        let Some(to) = self.to.as_mut() else { return };
-        let now = clock::mono();
-        if now.since(self.said) < Duration::from_secs(1) {
-            return;
-        }
-        self.said = now;
-        self.shown = true;
-        // Nobody has to read this.
-        let _ = write!(to, "\r{}: {} MiB read  ", self.file, at >> 20);
-        let _ = to.flush();
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(to) = self.to.as_mut().filter(|_| self.shown) {
-            let _ = writeln!(to);
         }
     }
 }
