@@ -6,7 +6,7 @@ RUN    ?= run
 OUT     = $${CARGO_TARGET_DIR:-target}
 OX      = $(OUT)/release/oxkeeper
 
-.PHONY: help run run-secure run-standalone build setup test oracle clients process mixed bench fuzz fips fmt clean-run
+.PHONY: help run run-secure run-standalone build setup package package-test test oracle clients hadoop process mixed bench fuzz fips fmt clean-run
 
 help:       ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -25,6 +25,14 @@ build:      ## build the release binary
 	@packaging/setup.sh build
 	$(CARGO) build --release --locked
 
+package:    ## deb and RPM with their SBOM, in ./dist; the same sources give the same bytes
+	@packaging/setup.sh build
+	@packaging/package.sh
+
+package-test: package ## the packages installed, upgraded and removed in fresh roots, the server started from there
+	@packaging/setup.sh all
+	@tests/packages/roots.sh
+
 setup:      ## install what building and testing need, as far as this machine allows
 	@packaging/setup.sh all
 
@@ -39,6 +47,10 @@ oracle:     ## 100,000 random requests to Java ZooKeeper and to Oxkeeper, every 
 clients:    ## real clients with the whole of Curator's tests, against Java and Oxkeeper (15 minutes)
 	@packaging/setup.sh all
 	OXKEEPER_CLIENTS=full $(CARGO) test --locked --test clients -- --nocapture --test-threads=1 $(ARGS)
+
+hadoop:     ## Hadoop, HBase, Kafka and kazoo's suite at secure ensembles of three, beside Java's (30 minutes)
+	@packaging/setup.sh all
+	OXKEEPER_CLIENTS=full $(CARGO) test --locked --test clients -- --nocapture --test-threads=1 hadoop kazoo $(ARGS)
 
 process:    ## three real servers with Kerberos and TLS: 50 leader kills, 20 partitions, 8 rolling restarts
 	@packaging/setup.sh all

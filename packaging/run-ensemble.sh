@@ -22,7 +22,7 @@ X1
 }
 
 make_configuration() { # make_configuration <first client port> <first TLS port>
-    local port=$1 tls_port=$2 n lines= quorum=2888 election
+    local port=$1 tls_port=$2 n lines= quorum=2888 election admin=8080 metrics=7000
     for n in $members; do
         quorum=$(free_port "$quorum") && election=$(free_port $((quorum + 1000)))
         lines+="server.$n=localhost:$quorum:$election"$'\n'
@@ -45,6 +45,7 @@ X1
     for n in $members; do
         mkdir -p "$dir/server.$n/data"
         echo "$n" > "$dir/server.$n/data/myid"
+        admin=$(free_port "$admin") && metrics=$(free_port "$metrics")
         cat > "$dir/server.$n/zoo.cfg" <<X1
 # Written by \`make run\`: member $n of three. Any zoo.cfg of ZooKeeper 3.9 works as well.
 tickTime=2000
@@ -53,7 +54,6 @@ syncLimit=5
 dataDir=$dir/server.$n/data
 clientPort=$((port + n - 1))
 clientPortAddress=127.0.0.1
-admin.enableServer=false
 4lw.commands.whitelist=srvr,stat,mntr,ruok,conf,cons,dump,wchs,envi,isro
 $lines
 # Clients: nobody without a Kerberos login.
@@ -73,6 +73,13 @@ audit.enable=true
 audit.file=$dir/server.$n/audit.log
 secrets.strictPermissions=true
 
+# For this machine: the admin server with its console, and metrics for Prometheus.
+admin.serverAddress=127.0.0.1
+admin.serverPort=$admin
+metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider
+metricsProvider.httpHost=127.0.0.1
+metricsProvider.httpPort=$metrics
+
 # Servers: TLS with certificates of the private CA, and a Kerberos login inside it, on both ports.
 sslQuorum=true
 ssl.quorum.keyStore.location=$dir/tls/server.pem
@@ -82,6 +89,7 @@ quorum.auth.learnerRequireSasl=true
 quorum.auth.serverRequireSasl=true
 quorum.auth.kerberos.servicePrincipal=zkquorum/_HOST
 X1
+        admin=$((admin + 1)) metrics=$((metrics + 1))
     done
 }
 
@@ -102,7 +110,8 @@ finish() {
 trap finish EXIT
 trap 'exit 0' INT TERM
 
-client_port() { sed -n 's/^clientPort=//p' "$dir/server.$1/zoo.cfg"; }
+key_of() { sed -n "s/^$2=//p" "$dir/server.$1/zoo.cfg"; } # key_of <member> <key>
+client_port() { key_of "$1" clientPort; }
 mode_of() { "$ox" status "$dir/server.$1/zoo.cfg" 2> /dev/null | sed -n 's/^Mode: //p'; }
 servers=localhost:$(client_port 1),localhost:$(client_port 2),localhost:$(client_port 3)
 shell=("$ox" shell -server "$servers")
@@ -145,8 +154,11 @@ Clients log in by Kerberos. Servers log in to each other by Kerberos through TLS
   shell, by ticket   kinit bob < $dir/bob.password; $ox shell -server $servers --kerberos ls /
   zkCli, by keytab   JVMFLAGS="-Djava.security.krb5.conf=$dir/krb5.conf -Djava.security.auth.login.config=$dir/client-keytab.jaas -Dzookeeper.server.principal=zookeeper/localhost@$realm" zkCli.sh -server $servers
   zkCli, by ticket   the same with $dir/client-ticket.jaas, after kinit bob
-  through TLS        $ox shell -server localhost:$(sed -n 's/^secureClientPort=//p' "$dir/server.1/zoo.cfg") -Dzookeeper.client.secure=true -Dzookeeper.ssl.trustStore.location=$dir/tls/ca.pem ${alice[*]} whoami
+  through TLS        $ox shell -server localhost:$(key_of 1 secureClientPort) -Dzookeeper.client.secure=true -Dzookeeper.ssl.trustStore.location=$dir/tls/ca.pem ${alice[*]} whoami
   without a login    $ox shell -server $servers ls /          (is refused)
+  console            http://127.0.0.1:$(key_of 1 admin.serverPort)/
+  metrics            curl http://127.0.0.1:$(key_of 1 metricsProvider.httpPort)/metrics
+  backup             $ox backup --config $dir/server.1/zoo.cfg --to $dir/backup
   check              $ox check $dir/server.1/zoo.cfg --against $servers ${alice[*]}
   status             $ox status $dir/server.1/zoo.cfg
   kill the leader    kill -9 <its pid>, then the status of the others; start it again with

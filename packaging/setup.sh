@@ -55,9 +55,18 @@ lacking_for_tests() {
     has mvn                                      || pick maven maven
     has krb5kdc || [ -x /usr/sbin/krb5kdc ]      || pick 'krb5-kdc krb5-admin-server' krb5-server
     has kinit                                    || pick krb5-user krb5-workstation
+    has curl                                     || pick curl curl
     has nc                                       || pick netcat-openbsd nmap-ncat
     python3 -c 'import ensurepip, venv' 2> /dev/null || pick python3-venv python3
+    # The ring of packages: the unit's score, its sandbox, the packages themselves in fresh roots.
+    has systemd-analyze                          || pick systemd systemd
+    has bwrap                                    || pick bubblewrap bubblewrap
+    has man                                      || pick man-db man-db
     if [ $FAMILY = debian ]; then
+        has chromium                             || want chromium
+        has rpm                                  || want rpm
+        has lintian                              || want lintian
+        has debootstrap || [ -x /usr/sbin/debootstrap ] || want debootstrap
         [ -x /usr/share/zookeeper/bin/zkCli.sh ] || want zookeeper
         [ -x /usr/lib/zookeeper/bin/cli_mt ]     || want zookeeper-bin
         has cmake                                || want cmake
@@ -104,7 +113,8 @@ check_rust() {
 
 # --- Java peers: fetched by Maven into the cache, a directory a set ---------------------------------
 
-# java_set NAME group:artifact:version[:classifier]...   (a leading `!` leaves ZooKeeper itself out)
+# java_set NAME group:artifact:version[:classifier]...   (a leading `!` leaves ZooKeeper itself out, a leading `=`
+# everything that the jar depends on)
 java_set() {
     local name=$1 dir=$CACHE/java/$1 want_list; shift
     want_list=$(printf '%s\n' "$@")
@@ -126,16 +136,20 @@ java_set() {
     rm -rf "$tmp"
 }
 pom() {
-    local d g a v c only
+    local d g a v c only without
     echo '<project><modelVersion>4.0.0</modelVersion><groupId>oxkeeper</groupId><artifactId>peers</artifactId>'
     echo '<version>1</version><packaging>pom</packaging><dependencies>'
     for d in "$@"; do
-        only=${d#!}
+        only=${d#[=!]}
         IFS=: read -r g a v c <<< "$only"
         echo "<dependency><groupId>$g</groupId><artifactId>$a</artifactId><version>$v</version>"
         [ -z "$c" ] || echo "<classifier>$c</classifier>"
-        [ "$d" = "$only" ] ||
-            echo '<exclusions><exclusion><groupId>org.apache.zookeeper</groupId><artifactId>zookeeper</artifactId></exclusion></exclusions>'
+        case $d in
+            !*) without='<groupId>org.apache.zookeeper</groupId><artifactId>zookeeper</artifactId>' ;;
+            =*) without='<groupId>*</groupId><artifactId>*</artifactId>' ;;
+            *)  without= ;;
+        esac
+        [ -z "$without" ] || echo "<exclusions><exclusion>$without</exclusion></exclusions>"
         echo '</dependency>'
     done
     echo '</dependencies></project>'
@@ -166,6 +180,15 @@ java_peers() {
         org.junit.platform:junit-platform-console-standalone:1.6.3 org.awaitility:awaitility:4.1.1 \
         org.assertj:assertj-core:3.23.1 org.apache.commons:commons-math:2.2 org.slf4j:slf4j-simple:1.7.25 \
         com.fasterxml.jackson.dataformat:jackson-dataformat-yaml:2.15.2
+    # Hadoop's elector and YARN's ResourceManager; HBase's watcher on top of them; a broker of the last Kafka with ZooKeeper.
+    java_set hadoop-3.4.1 org.apache.hadoop:hadoop-common:3.4.1 \
+        org.apache.hadoop:hadoop-yarn-server-resourcemanager:3.4.1 com.fasterxml.jackson.core:jackson-core:2.12.7
+    java_set hbase-2.5.11 $(printf '=org.apache.hbase:%s:2.5.11-hadoop3 ' hbase-zookeeper hbase-client hbase-common \
+        hbase-protocol-shaded hbase-logging) \
+        $(printf '=org.apache.hbase.thirdparty:%s:4.1.9 ' hbase-shaded-miscellaneous hbase-shaded-protobuf hbase-unsafe) \
+        $(printf '=io.opentelemetry:%s ' opentelemetry-api:1.15.0 opentelemetry-context:1.15.0 \
+            opentelemetry-semconv:1.15.0-alpha)
+    java_set kafka-3.9.1 org.apache.kafka:kafka_2.13:3.9.1 org.slf4j:slf4j-reload4j:1.7.36
     mkdir -p "$CACHE/java/conf"
     cat > "$CACHE/java/conf/logback.xml" <<'X'
 <configuration>
@@ -200,6 +223,23 @@ kazoo() {
          rm -rf "$CACHE/kazoo-$KAZOO" && tar xzf "$tmp"/*.tar.gz -C "$CACHE"; } < /dev/null > "$CACHE/kazoo.log" 2>&1
     then cp "$req" "$CACHE/venv/.complete"
     else not_had kazoo "pip could not fetch it, see $CACHE/kazoo.log"
+    fi
+    rm -rf "$tmp"
+}
+
+# --- Prometheus and promtool: Debian's package, unpacked beside the system and never started ---------------
+
+prometheus_tools() {
+    local tmp
+    { has promtool && has prometheus; } || [ -x "$CACHE/prometheus/prometheus" ] && return 0
+    [ $FAMILY = debian ] || { not_had prometheus "neither prometheus nor promtool is on this machine"; return 0; }
+    [ "${OXKEEPER_OFFLINE:-}" != 1 ] || { not_had prometheus "offline"; return 0; }
+    say "fetching prometheus"
+    tmp=$(mktemp -d "$CACHE/.prometheus.XXXXXX") || return 1
+    if (cd "$tmp" && timeout 300 apt-get -q download prometheus && dpkg -x prometheus_*.deb all &&
+        mkdir bin && cp all/usr/bin/prometheus all/usr/bin/promtool bin/) < /dev/null > "$CACHE/prometheus.log" 2>&1
+    then rm -rf "$CACHE/prometheus" && mv "$tmp/bin" "$CACHE/prometheus"
+    else not_had prometheus "its package could not be fetched, see $CACHE/prometheus.log"
     fi
     rm -rf "$tmp"
 }
@@ -266,6 +306,7 @@ if [ "$MODE" != build ]; then
     java_peers
     kazoo
     c_sasl
+    prometheus_tools
     [ -x /usr/share/zookeeper/bin/zkCli.sh ] || not_had debian-zkcli "Debian's zookeeper package is not installed"
     [ -x /usr/lib/zookeeper/bin/cli_mt ]     || not_had c-client "Debian's zookeeper-bin package is not installed"
     has krb5kdc || [ -x /usr/sbin/krb5kdc ]  || not_had kdc "MIT Kerberos' KDC is not installed"
