@@ -9,6 +9,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod archives;
+mod backup;
 mod files;
 mod golden;
 mod takeover;

@@ -71,6 +71,13 @@ pub fn kazoo_source() -> Result<PathBuf, String> {
         .ok_or_else(|| why_not("kazoo"))
 }
 
+/// `prometheus` or `promtool`: the machine's, or those of Debian's package in the cache.
+pub fn prometheus(tool: &str) -> Result<PathBuf, String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = env::split_paths(&path).chain([root().join("prometheus")]);
+    dirs.map(|dir| dir.join(tool)).find(|file| file.is_file()).ok_or_else(|| why_not("prometheus"))
+}
+
 /// Why the set-up script could not get `what`.
 pub fn why_not(what: &str) -> String {
     let listed = fs::read_to_string(root().join("not-had.txt")).unwrap_or_default();

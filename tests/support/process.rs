@@ -27,9 +27,15 @@ pub struct Process {
 impl Process {
     /// Starts `command` with no input and both outputs appended to `log`.
     pub fn start(mut command: Command, log: &Path) -> io::Result<Self> {
+        command.stdin(Stdio::null());
+        Self::start_with_input(command, log)
+    }
+
+    /// Starts `command` with the input that it has, and both outputs appended to `log`.
+    pub fn start_with_input(mut command: Command, log: &Path) -> io::Result<Self> {
         let out = File::options().create(true).append(true).open(log)?;
         let err = out.try_clone()?;
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn()?;
+        let child = command.stdout(out).stderr(err).spawn()?;
         Ok(Self { child, log: log.to_path_buf(), ended: None })
     }
 

@@ -30,6 +30,8 @@ pub struct Plan {
     pub security: Security,
     /// Each member in a network namespace of its own.
     pub apart: bool,
+    /// Each member at a loopback address of its own: a port may be the same at all of them.
+    pub own_addresses: bool,
     /// Lines added to every zoo.cfg.
     pub lines: Vec<String>,
 }
@@ -38,7 +40,14 @@ impl Plan {
     /// These voters, without observers and protection, on loopback.
     pub fn of(voters: &[Kind]) -> Plan {
         let (voters, security) = (voters.to_vec(), Security::PLAIN);
-        Plan { voters, observers: Vec::new(), security, apart: false, lines: Vec::new() }
+        Plan {
+            voters,
+            observers: Vec::new(),
+            security,
+            apart: false,
+            own_addresses: false,
+            lines: Vec::new(),
+        }
     }
 
     /// With this protection.
@@ -72,7 +81,9 @@ impl Group {
         let kinds = plan.voters.iter().map(|k| (*k, false)).chain(plan.observers.iter().map(|k| (*k, true)));
         let members: Vec<Member> = (1..)
             .zip(kinds)
-            .map(|(id, (kind, observer))| Member::new(id, kind, observer, namespaces.next()))
+            .map(|(id, (kind, observer))| {
+                Member::new(id, kind, observer, namespaces.next(), plan.own_addresses)
+            })
             .collect();
         let hosts: Vec<String> = members.iter().map(|m| m.host.clone()).collect();
         let site = Site::new(plan.security, &hosts)?;

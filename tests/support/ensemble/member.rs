@@ -43,6 +43,8 @@ pub struct Member {
     pub observer: bool,
     /// Its host as server lines name it.
     pub host: String,
+    /// Lines of its own for zoo.cfg, beside those that all members have.
+    pub lines: Vec<String>,
     /// Where it lives, if not on this machine's loopback.
     pub namespace: Option<Namespace>,
     ip: IpAddr,
@@ -55,11 +57,20 @@ pub struct Member {
 }
 
 impl Member {
-    /// A member with ports and a directory of its own, not running.
-    pub fn new(id: u64, kind: Kind, observer: bool, namespace: Option<Namespace>) -> Member {
+    /// A member with ports and a directory of its own, not running: in a namespace, at an address of its own of
+    /// loopback, or at localhost.
+    pub fn new(
+        id: u64,
+        kind: Kind,
+        observer: bool,
+        namespace: Option<Namespace>,
+        own_address: bool,
+    ) -> Member {
         let home = Dir::new(&format!("member{id}"));
-        let ip = namespace.as_ref().map_or(IpAddr::from([127, 0, 0, 1]), |n| n.address);
-        let host = namespace.as_ref().map_or_else(|| "localhost".to_owned(), |n| n.address.to_string());
+        let last = if own_address { u8::try_from(id).expect("a small number") } else { 1 };
+        let ip = namespace.as_ref().map_or(IpAddr::from([127, 0, 0, last]), |n| n.address);
+        let named = namespace.is_none() && !own_address;
+        let host = if named { "localhost".to_owned() } else { ip.to_string() };
         let [client, quorum, election] = [ports::lasting(), ports::lasting(), ports::lasting()];
         let data = home.path().join("data");
         Member {
@@ -67,6 +78,7 @@ impl Member {
             kind,
             observer,
             host,
+            lines: Vec::new(),
             namespace,
             ip,
             client,
@@ -102,6 +114,16 @@ impl Member {
     /// Quorum and election port.
     pub fn peer_ports(&self) -> [u16; 2] {
         [self.quorum, self.election]
+    }
+
+    /// Gives it other ports in all its lines; a running server learns of them by a reconfiguration.
+    pub fn take_new_ports(&mut self) {
+        [self.client, self.quorum, self.election] = [ports::lasting(), ports::lasting(), ports::lasting()];
+    }
+
+    /// Does somebody listen on this port of its host?
+    pub fn listens(&self, port: u16) -> bool {
+        std::net::TcpStream::connect_timeout(&SocketAddr::new(self.ip, port), WORD).is_ok()
     }
 
     /// Its data directory.
@@ -145,10 +167,13 @@ impl Member {
         if self.observer {
             spec.cfg.push("peerType=observer".to_owned());
         }
-        // A line of the test's own replaces one of these.
+        // A line of the test's own replaces one of these; `{home}` in it is the member's directory.
+        let home = self.home.path().display().to_string();
+        let more = more.iter().chain(&self.lines).map(|line| line.replace("{home}", &home));
+        let more: Vec<String> = more.collect();
         let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
         spec.cfg.retain(|line| !more.iter().any(|own| key(own) == key(line)));
-        spec.cfg.extend(more.iter().cloned());
+        spec.cfg.extend(more);
         Ok(self.home.write("zoo.cfg", &spec.zoo_cfg(&self.data, self.client)))
     }
 
