@@ -1,11 +1,15 @@
 //! Real clients against real servers: what passes against Java ZooKeeper passes against Oxkeeper.
 //!
-//! `OXKEEPER_CLIENTS=full` (`make clients`) runs all of Curator's tests, otherwise those that are quick.
+//! `OXKEEPER_CLIENTS=full` (`make clients`, `make hadoop`) runs all of Curator's tests, kazoo's suite on ensembles and all
+//! ways into a secure ensemble, otherwise those that are quick.
 #[path = "../support/mod.rs"]
 mod support;
 
 mod c_client;
 mod curator;
+mod hadoop;
+#[path = "../support/ensemble/mod.rs"]
+mod harness;
 mod kazoo;
 mod outcomes;
 mod sasl;
