@@ -15,6 +15,7 @@ mod fips;
 #[path = "../support/ensemble/mod.rs"]
 mod harness;
 mod lifecycle;
+mod metrics;
 mod rescue;
 #[path = "../support/mod.rs"]
 mod support;

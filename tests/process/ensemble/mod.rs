@@ -8,8 +8,10 @@
 //!   acknowledged write is lost: see `harness::check`.
 
 mod faults;
+mod handover;
 mod network;
 mod operations;
+mod quarantine;
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,9 +34,11 @@ fn turn() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Three Oxkeepers with everything on.
+/// Three Oxkeepers with everything on. Small segments and many snapshots: a test build on a busy machine reads what
+/// is preallocated slowly, and hours of writes slower.
 fn plan() -> Plan {
-    Plan::of(&[Kind::Oxkeeper; 3]).secured(Security::FULL)
+    let lines = vec!["preAllocSize=1024".to_owned(), "snapCount=2000".to_owned()];
+    Plan { lines, ..Plan::of(&[Kind::Oxkeeper; 3]).secured(Security::FULL) }
 }
 
 /// Four clients whose sessions outlast what a busy machine makes of two kills at once.

@@ -49,14 +49,51 @@ fn ensemble_keys_and_certificates_change_under_load() {
     ring.finish(0);
 }
 
+/// Three members that an administrator may reconfigure.
+fn reconfigurable() -> Ring {
+    let digest = "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="; // super:admin
+    let lines =
+        vec!["reconfigEnabled=true".to_owned(), format!("DigestAuthenticationProvider.superDigest={digest}")];
+    Ring::start(&Plan { lines, ..plan() }).unwrap_or_else(|why| panic!("{why}"))
+}
+
+#[test]
+fn ensemble_ports_move_by_reconfiguration_and_everybody_follows() {
+    let _turn = turn();
+    need!("ensemble: Kerberos", available());
+    let mut ring = reconfigurable();
+    for _ in 0..rounds(1, 3) {
+        let id = ring.follower();
+        let member = ring.group.member(id);
+        let before = [member.port(), member.peer_ports()[1]];
+        member.take_new_ports();
+        let line = format!("{};{}", member.server_value(), member.address());
+        let client = format!(":{}", member.port());
+        ring.now(format!("the ports of server {id} move"));
+        reconfig(&ring, &format!("reconfig -add server.{id}={line}"), &|text| text.contains(&client));
+        ring.group.wait_all().unwrap_or_else(|why| panic!("{why}"));
+        let deadline = Instant::now() + super::SETTLE;
+        while before.iter().any(|port| ring.group.member(id).listens(*port)) {
+            assert!(Instant::now() < deadline, "an old port is open:\n{}", ring.group.logs());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        ring.progress();
+        // Whoever starts now finds it at its new ports, in the election and as the leader's follower.
+        let leader = ring.leader();
+        ring.now(format!("kill -9 of leader {leader}"));
+        ring.group.member(leader).kill();
+        ring.progress();
+        ring.join(leader);
+        ring.progress();
+    }
+    ring.finish(0);
+}
+
 #[test]
 fn ensemble_members_leave_and_come_back_by_reconfiguration() {
     let _turn = turn();
     need!("ensemble: Kerberos", available());
-    let digest = "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="; // super:admin
-    let lines =
-        vec!["reconfigEnabled=true".to_owned(), format!("DigestAuthenticationProvider.superDigest={digest}")];
-    let mut ring = Ring::start(&Plan { lines, ..plan() }).unwrap_or_else(|why| panic!("{why}"));
+    let mut ring = reconfigurable();
     for _ in 0..rounds(1, 4) {
         let id = ring.follower();
         let line = {
