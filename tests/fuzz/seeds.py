@@ -5,9 +5,12 @@ Frames, logs and snapshots come from the recordings of real clients and servers 
 
 import base64
 import hashlib
+import io
 import itertools
+import json
 import pathlib
 import struct
+import tarfile
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -126,6 +129,78 @@ def snapshots():
             data = seal(data + struct.pack('>q', 1)) if last else data
             add('snapshot', data)
             add('datadir', part(0, 1, data))
+
+
+def archives():
+    """Backups made by another hand: small snapshots, pieces of a real log, and what is wrong with them."""
+    head = b'ZKSN' + struct.pack('>iq', 2, -1)
+    text = lambda s: struct.pack('>i', len(s)) + s
+    seal = lambda d: d + struct.pack('>q', zlib.adler32(d)) + text(b'/')
+    own = list(entries((DATA / 'disk' / 'java-3.9.5' / 'log.1').read_bytes()))[:9]
+    zxid = lambda e: struct.unpack('>q', e[12:20])[0]
+    time = lambda e: struct.unpack('>q', e[20:28])[0]
+
+    def snapshot(at, last, names):
+        nodes = b''.join(text(n) + text(b'x') + struct.pack('>q', -1) + bytes(60) for n in names)
+        data = seal(head + struct.pack('>ii', 0, 0) + nodes + text(b'/'))
+        data = seal(data + struct.pack('>q', at)) if last else data
+        return {'file': f'version-2/snapshot.{at:x}', 'data': data, 'zxid': hex(at), 'reach': hex(at) if last else None, 'znodes': len(names)}
+
+    def log(some):
+        data = b'ZKLG' + struct.pack('>iq', 2, 0)
+        data += b''.join(struct.pack('>qi', zlib.adler32(e), len(e)) + e + b'B' for e in some)
+        return {'file': f'version-2/log.{zxid(some[0]):x}', 'data': data, 'first': hex(zxid(some[0])), 'last': hex(zxid(some[-1])),
+                'transactions': len(some), 'first_time': time(some[0]), 'latest_time': max(map(time, some)), 'last_checksum': zlib.adler32(some[-1])}
+
+    def described(member):
+        data = member['data']
+        blocks = [zlib.crc32(data[i:i + (1 << 20)]) for i in range(0, len(data), 1 << 20)]
+        sums = {'name': member['file'], 'size': len(data), 'sha256': hashlib.sha256(data).hexdigest(), 'blocks': blocks}
+        return {**member, 'file': sums, 'data': None}
+
+    def manifest(snapshots, logs, change=lambda m: m):
+        clean = lambda members: [{k: v for k, v in described(m).items() if k != 'data'} for m in members]
+        backup = change({'format': 'oxkeeper-backup', 'version': 1, 'by': 'seeds', 'made': '2026-11-20T00:00:00Z',
+                         'source': {'myid': None, 'current_epoch': None, 'accepted_epoch': 3},
+                         'snapshots': clean(snapshots), 'logs': clean(logs), 'digest': None})
+        compact = json.dumps(backup, separators=(',', ':')).encode()
+        return json.dumps({'sha256': hashlib.sha256(compact).hexdigest(), 'backup': backup}, separators=(',', ':')).encode()
+
+    def tar(members):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode='w', format=tarfile.GNU_FORMAT) as t:
+            for name, data in members:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                if name.endswith('/'):
+                    info.type = tarfile.DIRTYPE
+                t.addfile(info, io.BytesIO(data))
+        whole = out.getvalue()
+        while whole.endswith(bytes(1536)):
+            whole = whole[:-512]
+        return whole
+
+    def archive(snapshots, logs, change=lambda m: m):
+        return [(m['file'], m['data']) for m in snapshots + logs] + [('manifest.json', manifest(snapshots, logs, change))]
+
+    trees = [[b''], [b'', b'/a'], [b'', b'/a', b'/a/b', b'/c']]
+    pieces = [[], [log(own)], [log(own[:4]), log(own[4:])], [log(own[:1]), log(own[1:2]), log(own[2:])]]
+    for names, logs, last in itertools.product(trees, pieces, (False, True)):
+        members = archive([snapshot(0, last, names)], logs)
+        whole = tar(members)
+        add('archive', whole)
+        if last and len(names) == 2:
+            add('archive', whole[:-1024], whole[:-512], whole[:len(whole) // 2], whole[:512], whole + b'x', tar(members[:-1]), tar(members[1:]),
+                tar(members + members[:1]), tar(members[::-1]), tar([('version-2/', b'')] + members), tar([('../x', b'x')] + members),
+                tar([(f'./{n}', d) for n, d in members]), tar([(n, d[:-1]) for n, d in members]), tar([(n, d + b'x') for n, d in members]),
+                tar([(n, bytes([d[0]]) + bytes([d[1] ^ 1]) + d[2:]) for n, d in members]), members[-1][1])
+    one, two = [snapshot(0, True, trees[1])], pieces[1]
+    for change in (lambda m: {**m, 'version': 2}, lambda m: {**m, 'format': 'x'}, lambda m: {**m, 'snapshots': []}, lambda m: {**m, 'more': 1},
+                   lambda m: {**m, 'logs': m['logs'] * 2}, lambda m: {**m, 'snapshots': [{**m['snapshots'][0], 'znodes': 3}]},
+                   lambda m: {**m, 'logs': [{**m['logs'][0], 'transactions': 1}]}, lambda m: {**m, 'logs': [{**m['logs'][0], 'last': '0x99'}]},
+                   lambda m: {**m, 'digest': {'zxid': '0x1', 'version': 2, 'digest': '0x5'}}):
+        add('archive', tar(archive(one, two, change)), archive(one, two, change)[-1][1])
+    add('archive', b'', bytes(1024), bytes(512), b'{}', b'{"sha256":"","backup":{}}', tar([]), tar([('manifest.json', b'')]))
 
 
 def epochs():
@@ -411,6 +486,7 @@ frames()
 results()
 disk()
 snapshots()
+archives()
 epochs()
 marks()
 texts()

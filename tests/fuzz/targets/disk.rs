@@ -343,3 +343,47 @@ pub mod datadir {
         }
     }
 }
+
+/// A tar file as a backup, or the text of a manifest.
+pub mod archive {
+    use oxkeeper::cli::archive::{Manifest, Pace, open, verify};
+    use oxkeeper::cli::fault::Fault;
+    use oxkeeper::cli::progress::Progress;
+    use oxkeeper::disk::mem::MemDisk;
+    use oxkeeper::disk::{Disk, DiskFile};
+    use std::path::Path;
+
+    fn read(data: &[u8]) -> Result<Manifest, Fault> {
+        let (disk, path) = (MemDisk::new(), Path::new("/b/archive.tar"));
+        disk.create_dir_all(Path::new("/b")).expect("room for a folder");
+        disk.create_new(path).expect("a new file").write_all_at(data, 0).expect("room");
+        let before = disk.ops();
+        let whole = open(&disk, path).and_then(|archive| {
+            verify::verify(&archive, &mut Pace::new(None), &mut Progress::silent())?;
+            Ok(archive.manifest)
+        });
+        assert_eq!(disk.ops(), before, "an archive is only read");
+        whole
+    }
+
+    pub fn decode(data: &[u8]) -> bool {
+        read(data).is_ok()
+    }
+
+    pub fn check(data: &[u8]) {
+        match read(data) {
+            Ok(manifest) => {
+                assert_eq!(Manifest::parse(&manifest.to_bytes()).expect("what we write, we read"), manifest)
+            }
+            Err(e) => assert!(!e.to_string().is_empty()),
+        }
+        if let Ok(manifest) = Manifest::parse(data) {
+            assert_eq!(Manifest::parse(&manifest.to_bytes()).expect("what we write, we read"), manifest);
+        }
+        // With the right checksum: what the fuzzer cannot compute.
+        if let Ok(manifest) = serde_json::from_slice::<Manifest>(data) {
+            let again = Manifest::parse(&manifest.to_bytes());
+            assert!(again.map_or(true, |read| read == manifest));
+        }
+    }
+}

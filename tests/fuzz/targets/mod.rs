@@ -87,6 +87,7 @@ targets! {
     disk::epochs 4 4 RESERVE;
     disk::marks 8 8 RESERVE;
     disk::datadir 16 64 BUFFERS;
+    disk::archive 16 32 BUFFERS;
 }
 
 /// Runs one target by its name (the fuzzers' entry).
