@@ -26,6 +26,8 @@ pub struct Page {
     pub accepted: u32,
     /// Durable `currentEpoch`.
     pub current: u32,
+    /// The epoch of the last LEADERINFO that reached it in this life.
+    pub promised: u32,
     /// Its role.
     pub role: Role,
     /// Epoch of the role.
@@ -44,6 +46,14 @@ pub struct Page {
     pub knows: bool,
     /// Was its disk emptied, and has it learned nothing since?
     pub wiped: bool,
+    /// Did a bit of its files flip, and is the disk still that one?
+    pub damaged: bool,
+    /// It found that its log may have lost something, then.
+    pub doubtful: Option<Time>,
+    /// Where its disk's history ended before the last group commit.
+    pub group: i64,
+    /// Does it serve reads where nobody leads?
+    pub reads: bool,
 }
 
 impl Page {
@@ -54,6 +64,7 @@ impl Page {
             durable: 0,
             accepted: 0,
             current: 0,
+            promised: 0,
             role: Role::Looking,
             epoch: 0,
             leader: None,
@@ -63,6 +74,10 @@ impl Page {
             failed: None,
             knows: false,
             wiped: false,
+            damaged: false,
+            doubtful: None,
+            group: 0,
+            reads: false,
         }
     }
 

@@ -125,6 +125,11 @@ impl History {
         last(&self.log)
     }
 
+    /// Did the ensemble ever know this session?
+    pub fn opened(&self, session: i64) -> bool {
+        self.sessions.contains_key(&session) || self.closed.contains_key(&session)
+    }
+
     /// The next transaction was delivered.
     pub fn deliver(&mut self, next: &Entry) -> Result<(), String> {
         let record =
@@ -135,11 +140,7 @@ impl History {
             self.closed.entry(record.header.client_id).or_insert(next.zxid);
         }
         for (path, told) in touched {
-            let state = self.tree.get(&path).map(|node| {
-                let mut children: Vec<String> = node.children().map(str::to_owned).collect();
-                children.sort_unstable();
-                NodeState { data: node.data().map(Bytes::copy_from_slice), stat: node.stat(), children }
-            });
+            let state = state(&self.tree, &path);
             let list = self.paths.entry(path).or_default();
             match list.last_mut().filter(|v| v.zxid == next.zxid) {
                 Some(same) => (same.state, same.told) = (state, same.told | told),
@@ -183,6 +184,15 @@ impl History {
         let place = list.partition_point(|v| v.zxid < zxid);
         list.get(place).filter(|v| v.zxid == zxid).map_or(0, |v| v.told)
     }
+}
+
+/// A node as it stands in a tree.
+pub fn state(tree: &Tree, path: &str) -> Option<NodeState> {
+    tree.get(path).map(|node| {
+        let mut children: Vec<String> = node.children().map(str::to_owned).collect();
+        children.sort_unstable();
+        NodeState { data: node.data().map(Bytes::copy_from_slice), stat: node.stat(), children }
+    })
 }
 
 /// The state that a log makes, from nothing.

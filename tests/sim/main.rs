@@ -14,14 +14,21 @@
 mod book;
 mod check;
 mod clients;
+mod damaged;
 mod faults;
 mod heap;
 mod history;
+#[cfg(feature = "mutants")]
+mod hunt;
+mod model;
 mod net;
 mod outcome;
 mod plan;
+#[cfg(feature = "mutants")]
+mod proofs;
 mod runs;
 #[cfg(feature = "mutants")]
 mod scenarios;
 mod standalone;
+mod transcripts;
 mod world;

@@ -25,8 +25,18 @@ pub struct Summary {
     pub reconfigurations: u64,
     /// Sessions that expired.
     pub expired: u64,
+    /// Bits of files that flipped.
+    pub flips: u64,
+    /// Starts that were refused for such damage: those members learned everything anew.
+    pub refused: u64,
+    /// Reads that were answered where nobody leads.
+    pub peeks: u64,
+    /// Local sessions that became the ensemble's.
+    pub upgrades: u64,
     /// Virtual time, ms.
     pub simulated_ms: u64,
+    /// How long anybody waited for an answer, ms; more than one run: the longest.
+    pub longest_wait_ms: u64,
     /// Events of the heap that were worked off.
     pub steps: u64,
     /// Hash over everything that members, disks and clients did.
@@ -45,8 +55,13 @@ impl Summary {
         self.images += o.images;
         self.reconfigurations += o.reconfigurations;
         self.expired += o.expired;
+        self.flips += o.flips;
+        self.refused += o.refused;
+        self.peeks += o.peeks;
+        self.upgrades += o.upgrades;
         self.simulated_ms += o.simulated_ms;
         self.steps += o.steps;
+        self.longest_wait_ms = self.longest_wait_ms.max(o.longest_wait_ms);
         self.trace ^= o.trace;
     }
 }

@@ -38,6 +38,14 @@ pub struct Shape {
     pub window: usize,
     /// Transactions that are left to the first epoch's counter, if the world begins near its end.
     pub left: Option<u32>,
+    /// Do the clocks of members drift, each by up to a twentieth?
+    pub drifts: bool,
+    /// `localSessionsEnabled` and `localSessionsUpgradingEnabled`.
+    pub local: bool,
+    /// `readonlymode.enabled`, and clients that would read where nobody leads.
+    pub read_only: bool,
+    /// `linearizableSync`.
+    pub linear: bool,
 }
 
 impl Shape {
@@ -66,7 +74,18 @@ impl Shape {
             snap_count: [20, 60, 100_000][rng.below(3) as usize],
             window: [5, 20, 500][rng.below(3) as usize],
             left: (rng.below(10) == 0).then(|| rng.below(200) as u32),
+            drifts: rng.below(3) == 0,
+            linear: rng.below(2) == 0,
+            local: false,
+            read_only: false,
         }
+        .with_modes(&mut rng)
+    }
+
+    /// A server that only reads has no sessions to give but local ones.
+    fn with_modes(self, rng: &mut Spread) -> Shape {
+        let local = rng.below(3) == 0;
+        Shape { local, read_only: local && rng.below(3) != 0, ..self }
     }
 }
 

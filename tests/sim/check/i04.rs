@@ -35,6 +35,10 @@ impl Check for PersistFirst {
                         let (epoch, accepted) = (packet.zxid.epoch(), page.accepted);
                         return Err(format!("{} tells epoch {epoch}, durable is {accepted}", id(*who)));
                     }
+                    PacketKind::AckEpoch if page.accepted < page.promised => {
+                        let (epoch, accepted) = (page.promised, page.accepted);
+                        return Err(format!("{} accepts epoch {epoch}, durable is {accepted}", id(*who)));
+                    }
                     PacketKind::AckEpoch => durable(page, *who, packet.zxid, "reports to the leader"),
                     // Before it is established a leader repeats its own history: not a promise yet.
                     PacketKind::Commit | PacketKind::Inform
@@ -59,6 +63,11 @@ impl Check for PersistFirst {
                     }
                     _ => Ok(()),
                 }
+            }
+            Seen::Recovered { who, last, least, .. }
+                if last.max(&0) < least && !view.book.pages[*who].damaged =>
+            {
+                Err(format!("{} recovers up to {}, durable was {}", id(*who), z(*last), z(*least)))
             }
             // What is applied may be answered: the first to apply it is the leader.
             Seen::Delivering { who, upto } if *upto > view.history.last() => {

@@ -14,6 +14,10 @@ impl Check for EpochAfterHistory {
     fn see(&mut self, view: &View<'_>, seen: &Seen<'_>) -> Result<(), String> {
         let Seen::Epoch { who, accepted: false, epoch } = seen else { return Ok(()) };
         let Some((zxid, chain)) = view.book.initial.get(epoch) else { return Ok(()) };
+        // What a damaged disk has lost I14 looks after.
+        if view.book.pages[*who].damaged {
+            return Ok(());
+        }
         if *zxid == 0 || view.book.pages[*who].holds(*zxid, *chain) {
             return Ok(());
         }

@@ -57,6 +57,9 @@ impl Check for Sessions {
                 if let Some(ghost) = ghost.filter(|s| view.history.closed[s] <= at) {
                     return Err(format!("{} keeps ephemerals of the closed session {ghost:x}", id(*who)));
                 }
+                if let Some(nobody) = tree.ephemeral_sessions().find(|s| !self.opened.contains(s)) {
+                    return Err(format!("{} has ephemerals of {nobody:x}, no session ever", id(*who)));
+                }
             }
             _ => {}
         }

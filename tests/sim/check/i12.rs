@@ -1,8 +1,11 @@
-//! I12: writes are atomic and linearizable; a read is the state of its zxid.
+//! I12: writes are atomic and linearizable; a read is the state of its zxid, and where a quorum
+//! confirms syncs, one behind a sync shows everything that was acknowledged before the sync.
 
 use super::{Check, Seen, View};
+use crate::book::id;
 use crate::clients::{Ask, Sent};
-use crate::history::{NodeState, z};
+use crate::history::{self, NodeState, z};
+use crate::net::Who;
 use oxkeeper::error::Code;
 use oxkeeper::jute::Reader;
 use oxkeeper::jute::records::read_stat;
@@ -24,11 +27,22 @@ impl Check for Linearizable {
                 }
                 _ => Ok(()),
             },
+            Seen::Replied { client, sent, header, body, who } if client.reads_only => {
+                peeked(view, *who, &sent.ask, header, body)
+            }
             Seen::Replied { client, sent, header, body, .. } => {
                 let session = client.session.as_ref().map_or(0, |(id, _)| *id);
                 match &sent.ask {
+                    // A session that only its server knows ends without a transaction.
+                    Ask::Close if !view.history.opened(session) => Ok(()),
                     Ask::Write { .. } | Ask::Close => write(view, session, sent, header),
-                    ask => read(view, ask, header, body),
+                    ask => {
+                        if reads(ask) && header.err == 0 && header.zxid.0 < client.synced {
+                            let (at, synced) = (header.zxid, z(client.synced));
+                            return Err(format!("{ask:?} is answered at {at} behind a sync after {synced}"));
+                        }
+                        read(view, ask, header, body)
+                    }
                 }
             }
             _ => Ok(()),
@@ -76,6 +90,36 @@ fn write(view: &View<'_>, session: i64, sent: &Sent, header: &ReplyHeader) -> Re
         return Err(format!("{at} was asked for after {} was acknowledged", z(sent.floor)));
     }
     Ok(())
+}
+
+fn reads(ask: &Ask) -> bool {
+    matches!(ask, Ask::Get { .. } | Ask::Exists { .. } | Ask::Children { .. })
+}
+
+/// A server without a leader shows what its log makes, committed or not, and takes no write.
+fn peeked(view: &View<'_>, who: Who, ask: &Ask, header: &ReplyHeader, body: &[u8]) -> Result<(), String> {
+    let refused = header.err == Code::NotReadOnly.number();
+    let path = match ask {
+        Ask::Write { .. } if !refused => {
+            return Err(format!("{} answers {ask:?} with {} and has no leader", id(who), header.err));
+        }
+        Ask::Get { path, .. } | Ask::Exists { path, .. } | Ask::Children { path, .. } => path,
+        _ => return Ok(()),
+    };
+    let own = [&view.book.pages[who].log];
+    let logs = own.into_iter().chain(view.book.pages.iter().map(|p| &p.log)).chain([&view.history.log]);
+    // It may have been cut everywhere meanwhile.
+    let Some(log) = logs.into_iter().find(|log| history::entry(log, header.zxid.0).is_some()) else {
+        return Ok(());
+    };
+    let end = history::upto(log, header.zxid.0);
+    let (tree, _) = history::replay(&log[..end], *view.history.tree.config());
+    match history::state(&tree, path) {
+        None if header.err == Code::NoNode.number() => Ok(()),
+        Some(state) if header.err == 0 => same(ask, &state, body),
+        state => Err(format!("answered with {}, there is {state:?}", header.err)),
+    }
+    .map_err(|what| format!("{path} at {} of {}, which only reads: {what}", header.zxid, id(who)))
 }
 
 fn read(view: &View<'_>, ask: &Ask, header: &ReplyHeader, body: &[u8]) -> Result<(), String> {

@@ -17,7 +17,7 @@ impl Check for Watches {
             Seen::Replied { client, sent, header, .. } if sent.ask == Ask::SetWatches => {
                 set_again(view, client, header.zxid.0)
             }
-            Seen::Replied { client, header, .. } if header.xid != xid::PING => {
+            Seen::Replied { client, header, .. } if header.xid != xid::PING && !client.reads_only => {
                 missed(view, client, header.zxid.0)
             }
             Seen::Event { client, zxid, kind, path } => {

@@ -105,6 +105,10 @@ pub enum Seen<'a> {
         who: Who,
         /// The last zxid that recovery found, -1 for a disk that is not to be trusted.
         last: i64,
+        /// What its disk must hold at least.
+        least: i64,
+        /// Does it say itself that there may have been more?
+        doubtful: bool,
         /// Tree and sessions.
         found: &'a Recovered,
         /// Digests that recovery found to differ.
@@ -209,7 +213,7 @@ impl Checks {
             Box::new(i08::RecoveryIsReplay),
             Box::new(i09::SameDigest),
             Box::new(i10::Sessions::default()),
-            Box::new(i11::ClientOrder),
+            Box::new(i11::ClientOrder::default()),
             Box::new(i12::Linearizable),
             Box::new(i13::Watches),
             Box::new(i14::DiskFaults),

@@ -29,6 +29,17 @@ impl Client {
         }
     }
 
+    /// Draws a request to a server that only reads.
+    pub fn peek(&mut self, mix: &Mix, floor: i64, now: Time) -> Vec<u8> {
+        match self.rng.below(6) {
+            0 => {
+                let step = self.rng.below(6);
+                self.lay_ground(step, floor, now)
+            }
+            _ => self.read(&Mix { watches: 0, ..*mix }, floor, now),
+        }
+    }
+
     fn register(&mut self, mix: &Mix) -> String {
         format!("/r{}", self.rng.below(mix.registers.max(1)))
     }

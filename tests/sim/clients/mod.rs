@@ -10,7 +10,7 @@ mod draw;
 
 pub use draw::Mix;
 
-use crate::heap::{MS, Time};
+use crate::heap::{MS, SECOND, Time};
 use crate::history::told;
 use crate::net::Who;
 use oxkeeper::driver::Spread;
@@ -41,6 +41,8 @@ pub struct Sent {
     pub ask: Ask,
     /// The greatest zxid that was acknowledged to anybody before it was asked.
     pub floor: i64,
+    /// When.
+    pub at: Time,
 }
 
 /// Kinds of watches, by what they are told.
@@ -133,6 +135,17 @@ pub struct Client {
     owned: Vec<String>,
     made: u32,
     pub rng: Spread,
+    /// Does it now and then look for a server that only reads?
+    pub peeks: bool,
+    /// It looks for one with this connection, as another handle beside its session.
+    pub peeking: bool,
+    /// It found one, and stays until then.
+    pub reads_only: bool,
+    pub peek_until: Time,
+    /// Does a sync answer for everything that was acknowledged before it?
+    pub linear: bool,
+    /// What was acknowledged to anybody before the last sync of this connection was asked.
+    pub synced: i64,
     /// Writes that were acknowledged to it.
     pub acknowledged: u64,
 }
@@ -157,6 +170,12 @@ impl Client {
             owned: Vec::new(),
             made: 0,
             rng: Spread::new(seed),
+            peeks: false,
+            peeking: false,
+            reads_only: false,
+            peek_until: 0,
+            linear: false,
+            synced: 0,
             acknowledged: 0,
         }
     }
@@ -165,14 +184,16 @@ impl Client {
     pub fn connect(&mut self, at: Who, wire: u64, now: Time) -> Vec<u8> {
         (self.at, self.wire, self.heard, self.spoke) = (at, wire, now, now);
         self.phase = Phase::Connecting;
-        let (session_id, password) = self.session.clone().unwrap_or((0, vec![0; 16]));
+        self.peeking = self.peeks && self.rng.below(3) == 0;
+        let held = self.session.clone().filter(|_| !self.peeking);
+        let (session_id, password) = held.unwrap_or((0, vec![0; 16]));
         let request = ConnectRequest {
             protocol_version: 0,
-            last_zxid_seen: self.last_zxid,
+            last_zxid_seen: if self.peeking { 0 } else { self.last_zxid },
             timeout: self.timeout,
             session_id,
             password,
-            read_only: Some(false),
+            read_only: Some(self.peeking),
         };
         let mut frame = Vec::new();
         request.encode(&mut frame);
@@ -184,6 +205,7 @@ impl Client {
         self.phase = Phase::Away;
         self.wire = 0;
         self.sent.clear();
+        (self.peeking, self.reads_only, self.synced) = (false, false, 0);
     }
 
     /// The session is gone, and all that belonged to it.
@@ -191,6 +213,12 @@ impl Client {
         self.session = None;
         self.watches.clear();
         self.owned.clear();
+    }
+
+    /// The server only reads: what is found there says nothing about what its session may rely on.
+    pub fn welcomed_to_read(&mut self, now: Time) {
+        (self.phase, self.reads_only, self.heard) = (Phase::There, true, now);
+        self.peek_until = now + (1 + self.rng.below(4)) * SECOND;
     }
 
     /// Its session stands; the frame that sets its watches again, if it has some.
@@ -243,7 +271,7 @@ impl Client {
             }
         };
         self.spoke = now;
-        self.sent.push_back(Sent { xid: number, ask, floor });
+        self.sent.push_back(Sent { xid: number, ask, floor, at: now });
         let mut body = Vec::new();
         let mut w = Writer::new(&mut body);
         w.i32(number);
@@ -256,6 +284,9 @@ impl Client {
     /// was acknowledged.
     pub fn answered(&mut self, sent: &Sent, header: &ReplyHeader, body: &[u8]) -> bool {
         let at = header.zxid.0;
+        if self.reads_only {
+            return false;
+        }
         if header.xid != xid::PING {
             self.last_zxid = self.last_zxid.max(at);
         }
@@ -274,6 +305,7 @@ impl Client {
             }
             Ask::Children { path, watch: true } if ok => self.watch(path, Kind::Child, at),
             Ask::AddWatch { path, kind } if ok => self.watch(path, *kind, at),
+            Ask::Sync if ok && self.linear => self.synced = self.synced.max(sent.floor),
             Ask::SetWatches => self.watches.values_mut().for_each(|since| *since = at.max(*since)),
             Ask::Write { op, path } if ok => {
                 if matches!(op, OpCode::Create | OpCode::Create2) && path.starts_with("/q/") {

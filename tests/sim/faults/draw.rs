@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! * At least five faults a schedule.
-//! * At most one disk is emptied a run, and only of a member that others can make good for.
+//! * At most one disk is emptied a run and at most one is damaged, and only of a member that others
+//!   can make good for.
 
 use super::{Fault, What};
 use crate::heap::{MS, SECOND, Time};
@@ -12,7 +13,7 @@ use crate::plan::Shape;
 use oxkeeper::driver::Spread;
 
 /// Kinds of faults, as the swarm switches them on and off.
-const KINDS: usize = 16;
+const KINDS: usize = 17;
 
 /// Faults of a run between `from` and `until`.
 pub fn draw(seed: u64, shape: &Shape, from: Time, until: Time) -> Vec<Fault> {
@@ -28,10 +29,10 @@ pub fn draw(seed: u64, shape: &Shape, from: Time, until: Time) -> Vec<Fault> {
     }
     let count = 5 + rng.below(20);
     let mut faults = Vec::new();
-    let mut wiped = false;
+    let mut once = Once::default();
     for _ in 0..count {
         let at = from + rng.below(until - from);
-        let what = one(&mut rng, &weights, shape, &mut wiped);
+        let what = one(&mut rng, &weights, shape, &mut once);
         let lasts = length(&mut rng, &what).min(until.saturating_sub(at));
         faults.push(Fault { at, lasts, what });
     }
@@ -50,7 +51,14 @@ fn pick(rng: &mut Spread, weights: &[u64]) -> usize {
     1
 }
 
-fn one(rng: &mut Spread, weights: &[u64; KINDS], shape: &Shape, wiped: &mut bool) -> What {
+/// What comes once a run at most.
+#[derive(Default)]
+struct Once {
+    wiped: bool,
+    flipped: bool,
+}
+
+fn one(rng: &mut Spread, weights: &[u64; KINDS], shape: &Shape, once: &mut Once) -> What {
     let members = shape.members() as u64;
     let who = rng.below(members) as Who;
     let port = match rng.below(4) {
@@ -75,9 +83,13 @@ fn one(rng: &mut Spread, weights: &[u64; KINDS], shape: &Shape, wiped: &mut bool
         10 => What::Full { who },
         11 => What::DiskFails { who, op: 1 + rng.below(12) },
         12 => What::Stall { who, extra: (1 + rng.below(900)) * MS },
-        13 if !*wiped => {
-            *wiped = true;
+        13 if !once.wiped => {
+            once.wiped = true;
             What::Wipe { who }
+        }
+        16 if !once.flipped => {
+            once.flipped = true;
+            What::Flip { who, log: rng.below(3) != 0, dies: rng.below(3) != 0 }
         }
         14 => match rng.below(2) {
             0 => What::Disconnect,
@@ -111,7 +123,7 @@ fn length(rng: &mut Spread, what: &What) -> Time {
                 long
             }
         }
-        What::Wipe { .. } => SECOND + short,
+        What::Wipe { .. } | What::Flip { .. } => SECOND + short,
         What::Reset { .. } | What::Wall { .. } | What::Disconnect => 0,
         What::Transfer { .. } | What::Reconfigure { .. } => 0,
         _ => {

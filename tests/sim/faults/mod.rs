@@ -56,6 +56,8 @@ pub enum What {
     Stall { who: Who, extra: Time },
     /// The process dies and its disk is emptied.
     Wipe { who: Who },
+    /// A bit of a file of the log, or of a snapshot, flips; the process dies with it, or lives on.
+    Flip { who: Who, log: bool, dies: bool },
     /// Clients lose their connections.
     Disconnect,
     /// The leader is asked to hand over.

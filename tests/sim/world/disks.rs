@@ -130,6 +130,7 @@ impl World {
         match done {
             DiskDone::Logged { durable: Some(d), .. } => {
                 let page = &mut self.book.pages[who];
+                page.group = page.durable;
                 page.durable = page.durable.max(d.get().0);
                 (who, page.durable).hash(&mut self.hash);
             }
@@ -147,8 +148,10 @@ impl World {
                 page.before = None;
                 page.durable = last.get().0;
                 page.delivered = 0;
-                let last = last.get().0;
-                self.see(&Seen::Recovered { who, last, found: recovered, differences: 0 });
+                let (last, least) = (last.get().0, history::last(&page.log));
+                page.doubtful = None;
+                let (found, doubtful) = (recovered, false);
+                self.see(&Seen::Recovered { who, last, least, doubtful, found, differences: 0 });
             }
             DiskDone::Settled { last } => {
                 let page = &mut self.book.pages[who];

@@ -12,6 +12,7 @@ use crate::faults::What;
 use crate::heap::{MS, Time};
 use crate::net::{Port, Who};
 use oxkeeper::config::quorum::Role as Part;
+use oxkeeper::disk::Disk;
 use oxkeeper::disk::mem::{Fault as DiskFault, MemDisk};
 use oxkeeper::replica::member::MemberInput;
 
@@ -70,6 +71,7 @@ impl World {
             }
             What::Stall { who, extra } => self.machines[who].stall = extra,
             What::Wipe { who } => self.wipe(who, lasts),
+            What::Flip { who, log, dies } => self.flip(who, log, dies),
             What::Disconnect => {
                 for number in 0..self.clients.len() {
                     if self.clients[number].phase != Phase::Away {
@@ -108,6 +110,12 @@ impl World {
             What::Slow { from, to, .. } => self.net.slow(from, to, 0),
             What::Full { who } => self.machines[who].disk.set_capacity(None),
             What::DiskFails { who, .. } => self.replace_disk(who),
+            What::Flip { who, .. } => {
+                if self.book.pages[who].damaged {
+                    self.die(who, false);
+                }
+                self.start(who);
+            }
             What::Stall { who, .. } => self.machines[who].stall = 0,
             _ => {}
         }
@@ -138,23 +146,63 @@ impl World {
         self.start(who);
     }
 
-    /// A disk is emptied; at least a quorum of others must hold everything.
     fn wipe(&mut self, who: Who, lasts: Time) {
-        let Some(last) = self.history.log.last() else { return };
+        if self.can_spare(who) {
+            self.die(who, true);
+            self.empty(who);
+            self.heap.after(lasts + MS, Event::Start { who });
+        }
+    }
+
+    /// Does a quorum of others hold everything, and is every other disk sound?
+    fn can_spare(&self, who: Who) -> bool {
+        let Some(last) = self.history.log.last() else { return false };
         let mut holders = self.book.holders(last.zxid, last.chain);
         holders.remove(&who);
         let newest = self.book.ensembles.first().map(voters).unwrap_or_default();
         let enough = newest.intersection(&holders).count() * 2 > newest.len();
-        if !enough || self.book.pages.iter().any(|p| p.wiped) {
-            return;
-        }
-        self.die(who, true);
+        enough && !self.book.pages.iter().any(|p| p.wiped || p.damaged || p.doubtful.is_some())
+    }
+
+    /// A disk is emptied.
+    pub(super) fn empty(&mut self, who: Who) {
         self.machines[who].disk = MemDisk::new();
         let page = &mut self.book.pages[who];
         page.log.clear();
         (page.before, page.durable, page.delivered) = (None, 0, 0);
-        (page.accepted, page.current, page.wiped) = (0, 0, true);
-        self.heap.after(lasts + MS, Event::Start { who });
+        (page.accepted, page.current, page.wiped, page.damaged) = (0, 0, true, false);
+    }
+
+    /// A bit of what was once written flips, unnoticed by the medium.
+    fn flip(&mut self, who: Who, log: bool, dies: bool) {
+        if !self.can_spare(who) {
+            return;
+        }
+        if dies {
+            self.die(who, true);
+        }
+        let (dir, prefix) = if log { (self.dirs.log(), "log.") } else { (self.dirs.snap(), "snapshot.") };
+        let disk = &self.machines[who].disk;
+        let state = disk.state();
+        let mut names: Vec<String> =
+            disk.list(&dir).unwrap_or_default().into_iter().map(|e| e.name).collect();
+        names.retain(|n| n.starts_with(prefix));
+        names.sort_unstable();
+        if names.is_empty() {
+            return;
+        }
+        let path = dir.join(&names[self.rng.below(names.len() as u64) as usize]);
+        // What stands there, not the zeros of a preallocation.
+        let end = state.read(&path).and_then(|b| b.iter().rposition(|b| *b != 0)).unwrap_or(0);
+        let (at, bit) = (self.rng.below(end as u64 + 1) as usize, 1u8 << self.rng.below(8));
+        let flipped = disk.damage(&path, |bytes| {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= bit;
+            }
+        });
+        self.summary.flips += u64::from(flipped);
+        self.book.pages[who].damaged = flipped;
+        self.say(|| format!("{}: bit {bit:#x} of byte {at} of {} flips", id(who), path.display()));
     }
 
     fn reconfigure(&mut self, joins: Option<Who>, leaves: Option<Who>, observer: bool) {
@@ -184,6 +232,7 @@ impl World {
             (machine.paused, machine.stall) = (0, 0);
             self.replace_disk(who);
         }
+        self.clients.iter_mut().for_each(|c| c.peeks = false);
         self.say(|| "all is healed".to_owned());
     }
 }

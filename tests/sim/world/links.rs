@@ -260,6 +260,9 @@ impl World {
             if packet.kind == PacketKind::Snap {
                 self.begin_receiving(who, link, packet.zxid);
             }
+            if packet.kind == PacketKind::LeaderInfo {
+                self.book.pages[who].promised = packet.zxid.epoch();
+            }
             self.see(&Seen::Arrived { who, packet: &packet });
             self.tell(who, MemberInput::Packet { link: LinkId(link), packet });
             if !self.alive(who, life) {

@@ -78,7 +78,7 @@ impl World {
                 ));
             }
         }
-        let away = self.clients.iter().find(|c| c.phase != Phase::There);
+        let away = self.clients.iter().find(|c| c.phase != Phase::There || c.peeking);
         away.map(|c| format!("client {} has no session", c.number))
     }
 

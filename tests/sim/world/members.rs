@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! * A process that died leaves its disk and its configuration files, nothing else.
+//! * A process that died leaves its disk and its configuration files, nothing else; a configuration
+//!   file lies on the same disk, and is not written while that fails.
 //! * Outputs are carried out in the order in which they are polled.
 
 use super::{Event, INIT_LIMIT, SYNC_LIMIT, TICK, World};
@@ -13,6 +14,7 @@ use crate::history;
 use crate::net::{Port, Who};
 use bytes::BytesMut;
 use oxkeeper::config::quorum::Ensemble;
+use oxkeeper::disk::Disk;
 use oxkeeper::disk::mem::MemDisk;
 use oxkeeper::driver::{
     MemberRules, MemberWorker, SnapshotJob, SnapshotPolicy, SnapshotReceiver, Spread, start_member,
@@ -23,6 +25,7 @@ use oxkeeper::replica::member::{
 use oxkeeper::replica::{DiskDone, DiskOp, Shared};
 use oxkeeper::types::{Instant, Now};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +42,8 @@ pub struct Machine {
     pub paused: Time,
     /// Its wall clock against the world's, ms.
     pub wall: i64,
+    /// How much faster its monotonic clock goes than the world's, millionths.
+    pub drift: i64,
     /// What every disk operation takes more.
     pub stall: Time,
     /// The process dies with the disk operation of this number.
@@ -87,6 +92,7 @@ impl Machine {
             next: None,
             paused: 0,
             wall: 0,
+            drift: 0,
             stall: 0,
             dies_at: None,
             fails_at: None,
@@ -113,12 +119,24 @@ const MONO: Time = 10_000 * MS;
 /// Wall time at the beginning of the world, ms since 1970.
 const WALL: i64 = 1_700_000_000_000;
 
+/// What a clock shows at a moment of the world, if it is `drift` millionths faster.
+fn drifted(now: Time, drift: i64) -> Time {
+    (i128::from(now) * i128::from(1_000_000 + drift) / 1_000_000) as Time
+}
+
+/// The first moment of the world at which that clock shows `shown`.
+fn reached(shown: Time, drift: i64) -> Time {
+    let rate = i128::from(1_000_000 + drift);
+    Time::try_from((i128::from(shown) * 1_000_000 + rate - 1) / rate).unwrap_or(Time::MAX)
+}
+
 impl World {
     /// The clocks of a member.
     pub(super) fn now(&self, who: Who) -> Now {
         let now = self.heap.now();
-        let wall_ms = WALL + (now / MS) as i64 + self.machines[who].wall;
-        Now { mono: Instant(MONO + now), wall_ms }
+        let Machine { wall, drift, .. } = self.machines[who];
+        let wall_ms = WALL + (now / MS) as i64 + wall;
+        Now { mono: Instant(MONO + drifted(now, drift)), wall_ms }
     }
 
     /// A process starts: recovery of production, then a member.
@@ -136,26 +154,29 @@ impl World {
         let found = match found {
             Ok(found) => found,
             Err(_) if self.machines[who].disk_is_meant_to_fail() => return self.dies_again(who),
+            Err(e) if page.damaged => {
+                self.say(|| format!("{} refuses its disk: {e}", id(who)));
+                return self.learn_anew(who);
+            }
             Err(e) => panic!("I14: {} does not start after a mere crash: {e}", id(who)),
         };
         let last = found.start.last.0;
-        let page = &self.book.pages[who];
-        if page.before.is_none() && last.max(0) < page.durable {
-            panic!(
-                "I4: {} recovers up to {}, durable was {}",
-                id(who),
-                history::z(last),
-                history::z(page.durable)
-            );
-        }
         let differences = found.start.differences.len();
+        let least = if page.before.is_none() { page.durable } else { 0 };
         self.say(|| format!("{} starts with {}", id(who), found.start.last));
-        self.see(&Seen::Recovered { who, last, found: &found.start.recovered, differences });
+        let doubtful = found.start.doubtful;
+        let recovered = &found.start.recovered;
+        self.see(&Seen::Recovered { who, last, least, doubtful, found: recovered, differences });
         let promises = found.promises;
         self.settle_page(who, last);
+        let (accepted, current) = (*promises.accepted.get(), *promises.current.get());
+        self.see(&Seen::Epoch { who, accepted: true, epoch: accepted });
+        self.book.pages[who].accepted = accepted;
+        self.see(&Seen::Epoch { who, accepted: false, epoch: current });
         let page = &mut self.book.pages[who];
-        (page.accepted, page.current) = (*promises.accepted.get(), *promises.current.get());
+        (page.current, page.promised, page.reads) = (current, 0, false);
         (page.up, page.failed, page.role, page.serving) = (true, None, Role::Looking, false);
+        page.doubtful = doubtful.then(|| self.heap.now());
         page.knows = false;
         page.epoch = page.current;
         let config = self.member_config(who);
@@ -166,7 +187,8 @@ impl World {
             snapshot_size_factor: Some(config.snapshot_size_factor),
         };
         let worker = MemberWorker::new(found.start.storage, found.epochs, promises.last, policy, rules);
-        let start = MemberStart { recovered: found.start.recovered, promises, window: found.window };
+        let (recovered, window) = (found.start.recovered, found.window);
+        let start = MemberStart { recovered, doubtful, promises, window };
         let now = self.now(who);
         let member = Member::new(config, start, now, self.watcher.clone());
         let machine = &mut self.machines[who];
@@ -198,6 +220,13 @@ impl World {
         } else {
             self.book.pages[who].failed = Some(self.heap.now());
         }
+    }
+
+    /// A disk was refused for its damage: what the error's cure says, by an operator.
+    fn learn_anew(&mut self, who: Who) {
+        self.summary.refused += 1;
+        self.empty(who);
+        self.heap.after(TICK, Event::Start { who });
     }
 
     fn member_config(&mut self, who: Who) -> MemberConfig {
@@ -240,7 +269,7 @@ impl World {
         machine.heal_disk();
         drop(process);
         let page = &mut self.book.pages[who];
-        (page.up, page.serving, page.role) = (false, false, Role::Looking);
+        (page.up, page.serving, page.role, page.reads) = (false, false, Role::Looking, false);
         self.say(|| format!("{} dies", id(who)));
         self.break_pipes(who);
         self.break_wires(who, power);
@@ -278,7 +307,7 @@ impl World {
             let Some(output) = p.member.poll_output() else { break };
             match output {
                 MemberOutput::Notify { to, note } => self.notify(who, who_of(to), &note),
-                MemberOutput::Dial { link, leader } => self.dial(who, link.0, who_of(leader)),
+                MemberOutput::Dial { link, to, .. } => self.dial(who, link.0, who_of(to)),
                 MemberOutput::Send { link, item } => self.send(who, link.0, item),
                 MemberOutput::Hangup { link, why } => {
                     self.say(|| format!("{} hangs up {link}: {why}", id(who)));
@@ -299,8 +328,9 @@ impl World {
 
     fn set_timer(&mut self, who: Who) {
         let (now, life) = (self.heap.now(), self.machines[who].life);
+        let drift = self.machines[who].drift;
         let Some(p) = &mut self.machines[who].process else { return };
-        let at = p.member.poll_timeout().0.saturating_sub(MONO).max(now);
+        let at = reached(p.member.poll_timeout().0.saturating_sub(MONO), drift).max(now);
         if at < p.timer {
             p.timer = at;
             self.heap.at(at, Event::Timer { who, life });
@@ -318,6 +348,7 @@ impl World {
         let page = &mut self.book.pages[who];
         (page.role, page.epoch) = (change.role, change.epoch);
         page.serving = change.serving && change.role != Role::Looking;
+        page.reads = change.serving && change.role == Role::Looking;
         page.leader = change.leader.map(who_of);
         if change.role == Role::Leading && change.serving {
             self.book.leaders.insert(change.epoch, who);
@@ -333,9 +364,27 @@ impl World {
             self.summary.reconfigurations += 1;
         }
         let machine = &mut self.machines[who];
+        // A file that cannot be written is no reason to stop: its member starts with the older one.
+        let folder = Path::new("/conf");
+        let written = machine.disk.create_dir_all(folder);
+        if let Err(e) = written.and_then(|()| machine.disk.replace(&folder.join("dynamic"), b"").map(drop)) {
+            return self.say(|| format!("{} cannot write its configuration: {e}", id(who)));
+        }
         match active {
             true => (machine.ensemble, machine.next) = (ensemble, None),
             false => machine.next = Some(ensemble),
         }
     }
+}
+
+#[test]
+fn a_timer_fires_when_its_clock_has_reached_it_and_not_before() {
+    for drift in [-50_000, -1, 0, 7, 50_000] {
+        for shown in [0, 1, 999, 1_000_003, 120_000_000_000] {
+            let at = reached(shown, drift);
+            assert!(drifted(at, drift) >= shown, "{shown} {drift}");
+            assert!(at == 0 || drifted(at - 1, drift) < shown, "{shown} {drift}");
+        }
+    }
+    assert_eq!(reached(u64::MAX - 1, -50_000), Time::MAX, "never is never");
 }

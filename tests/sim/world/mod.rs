@@ -19,7 +19,7 @@ use crate::check::{Checks, Seen, View};
 use crate::clients::Client;
 use crate::faults::{Fault, What};
 use crate::heap::{Heap, MS, SECOND, Time};
-use crate::history::History;
+use crate::history::{Delivered, History};
 use crate::net::{Net, Who};
 use crate::outcome::Summary;
 use crate::plan::Plan;
@@ -31,6 +31,7 @@ use oxkeeper::driver::{Spread, start_member};
 use oxkeeper::replica::ReplicaConfig;
 use oxkeeper::replica::{Event as Told, Observe, SessionEvent};
 use oxkeeper::storage::{Dirs, Room, Rules};
+use oxkeeper::txn::Txn;
 use oxkeeper::types::Zxid;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -85,15 +86,16 @@ pub enum Event {
 }
 
 /// What members tell about themselves, as far as the world needs it.
-#[derive(Default)]
 pub struct Watcher {
     expired: AtomicU64,
+    /// Is a member's own word on its digest a violation?
+    digests: bool,
 }
 
 impl Observe for Watcher {
     fn note(&self, event: &Told<'_>) {
         match event {
-            Told::DigestMismatch { .. } => panic!("I9: a member says so itself: {event:?}"),
+            Told::DigestMismatch { .. } if self.digests => panic!("I9: a member says so itself: {event:?}"),
             Told::Session { what: SessionEvent::Expired, .. } => {
                 self.expired.fetch_add(1, Ordering::Relaxed);
             }
@@ -154,6 +156,11 @@ fn ensemble(plan: &Plan) -> Ensemble {
     e
 }
 
+/// Is this invariant checked?
+fn checks(plan: &Plan, number: u8) -> bool {
+    plan.only.is_none_or(|n| n == number) && !plan.off.contains(&number)
+}
+
 /// A member's line.
 pub fn line(who: Who, role: Part) -> Line {
     let host = format!("10.0.0.{}", who + 1);
@@ -168,7 +175,9 @@ impl World {
         let settings = settings(&plan);
         let mut rules = Rules::of(&settings.storage);
         rules.room = Room { full_below: 8 << 10, good_from: 16 << 10, reserve: 4 << 10 };
-        let replica = ReplicaConfig::standalone(&settings, plan.seed);
+        let mut replica = ReplicaConfig::standalone(&settings, plan.seed);
+        (replica.local_sessions, replica.local_sessions_upgrade) = (plan.shape.local, plan.shape.local);
+        (replica.read_only_mode, replica.linearizable_sync) = (plan.shape.read_only, plan.shape.linear);
         let ensemble = ensemble(&plan);
         let mut seeds = Spread::new(plan.seed);
         let mut seed = || seeds.below(u64::MAX);
@@ -190,7 +199,7 @@ impl World {
             book: Book::new(members, ensemble),
             history: History::new(replica.tree),
             checks: Checks::new(plan.only, plan.off.clone()),
-            watcher: Arc::new(Watcher::default()),
+            watcher: Arc::new(Watcher { expired: AtomicU64::new(0), digests: checks(&plan, 9) }),
             dirs: Dirs::new(Path::new("/data"), Path::new("/data")),
             floor: 0,
             asking: true,
@@ -202,6 +211,13 @@ impl World {
             replica,
             rules,
         };
+        for c in &mut world.clients {
+            (c.peeks, c.linear) = (world.plan.shape.read_only && c.number < 2, world.plan.shape.linear);
+        }
+        if world.plan.shape.drifts {
+            let mut rng = Spread::new(world.plan.seed ^ 0xc10c);
+            world.machines.iter_mut().for_each(|m| m.drift = rng.below(100_001) as i64 - 50_000);
+        }
         if let Some(left) = left {
             world.begin_at(Zxid::new(1, u32::MAX - 1 - left));
         }
@@ -225,6 +241,10 @@ impl World {
         self.until(self.plan.length);
         self.live();
         self.summary.expired = self.watcher.expired.load(Ordering::Relaxed);
+        if self.plan.shape.local {
+            let opens = |d: &&Delivered| matches!(d.record.txn, Txn::CreateSession { .. });
+            self.summary.upgrades = self.history.known.iter().filter(opens).count() as u64;
+        }
         self.summary.transactions = self.history.log.len() as u64;
         self.summary.simulated_ms = self.heap.now() / MS;
         self.summary.acknowledged = self.acknowledged();
@@ -270,6 +290,9 @@ impl World {
             Event::Over(n) => self.over(n),
             Event::Tick => {
                 self.see(&Seen::Tick);
+                let oldest = self.clients.iter().filter_map(|c| c.sent.front()).map(|s| s.at).min();
+                let waits = oldest.map_or(0, |at| (self.heap.now() - at) / MS);
+                self.summary.longest_wait_ms = self.summary.longest_wait_ms.max(waits);
                 self.net.sweep();
                 self.heap.after(TICK, Event::Tick);
             }
@@ -318,7 +341,9 @@ impl World {
     /// As [`World::see`], now and then with the crash image of this instant.
     fn see_promise(&mut self, seen: &Seen<'_>) {
         self.promises += 1;
-        if !self.promises.is_multiple_of(self.plan.image_every) {
+        // What a damaged disk leaves is looked at when it is recovered.
+        let damaged = matches!(seen, Seen::Sent { who, .. } if self.book.pages[*who].damaged);
+        if damaged || !self.promises.is_multiple_of(self.plan.image_every) {
             return self.see(seen);
         }
         self.summary.images += 1;

@@ -70,9 +70,11 @@ impl World {
             Phase::Away => self.dial_member(number),
             _ if c.is_left_alone(now) => self.leave(number),
             Phase::Connecting => {}
+            Phase::There if c.reads_only && (now > c.peek_until || !c.peeks) => self.leave(number),
             Phase::There => {
                 if asking && c.sent.len() < depth {
                     let body = match c.rng.below(40) {
+                        _ if c.reads_only => c.peek(&self.plan.shape.mix, self.floor, now),
                         0 => {
                             let step = c.rng.below(6);
                             c.lay_ground(step, self.floor, now)
@@ -142,7 +144,8 @@ impl World {
     fn first_frame(&mut self, wire: u64, body: &[u8]) {
         let Some(w) = self.wires.get_mut(&wire) else { return };
         let who = w.who;
-        let serves = self.machines[who].process.is_some() && self.book.pages[who].serving;
+        let page = &self.book.pages[who];
+        let serves = self.machines[who].process.is_some() && (page.serving || page.reads);
         if !serves {
             return self.close_wire(wire);
         }
@@ -271,6 +274,12 @@ impl World {
         self.say(|| format!("client {number} holds session {session:x} at {}", id(who)));
         show!(self, Seen::Connected { client: &self.clients[number], who, session, last });
         let now = self.heap.now();
+        if self.clients[number].peeking {
+            return match session != 0 && answer.read_only == Some(true) {
+                true => self.clients[number].welcomed_to_read(now),
+                false => self.leave(number),
+            };
+        }
         if session == 0 {
             self.clients[number].lose_session();
             return self.leave(number);
@@ -296,7 +305,9 @@ impl World {
         self.say(|| format!("client {number}: {:?} is answered {header:?} by {}", sent.ask, id(who)));
         show!(self, Seen::Replied { client: &self.clients[number], sent: &sent, header, body, who });
         if header.xid != xid::PING {
-            self.summary.reads += u64::from(!matches!(sent.ask, crate::clients::Ask::Write { .. }));
+            let reads = u64::from(!matches!(sent.ask, crate::clients::Ask::Write { .. }));
+            self.summary.reads += reads;
+            self.summary.peeks += reads * u64::from(self.clients[number].reads_only);
         }
         if self.clients[number].answered(&sent, header, body) {
             self.floor = self.floor.max(header.zxid.0);
