@@ -8,7 +8,8 @@
 //!
 //! # Invariants
 //!
-//! * Both servers and the generator get the same class, by the same command, for the same rows.
+//! * Both servers and the generator get the same class, by the same command, for the same rows. A thread that made
+//!   itself nicer than others stays behind them.
 //! * The ordinary class comes back when the row ends, however it ends; what keeps processors awake
 //!   ends then, and by itself when this process is gone.
 
@@ -23,7 +24,7 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// Raises every thread of this process and of `server`; without the right nothing happens.
+    /// Raises the threads of this process and of `server`; without the right nothing happens.
     pub fn with(server: u32) -> Self {
         let pids = vec![std::process::id(), server];
         if !possible() {
@@ -31,10 +32,25 @@ impl Alone {
         }
         let awake = keep_awake();
         for pid in &pids {
-            change(&["-a", "-r", "-p", "5"], *pid);
+            for thread in threads(*pid) {
+                change(&["-r", "-p", "5"], thread);
+            }
         }
         Self { pids, awake }
     }
+}
+
+/// The threads of a process that did not make themselves nicer.
+fn threads(pid: u32) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let is_nice = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(path.join("stat")).unwrap_or_default();
+        // Behind the name in brackets: state is field 3, niceness field 19.
+        let niceness = text.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(16));
+        niceness.is_some_and(|n| n.parse::<i32>().is_ok_and(|n| n > 0))
+    };
+    let usual = entries.flatten().filter(|entry| !is_nice(entry.path()));
+    usual.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).collect()
 }
 
 /// One process of the idle class for each processor.
@@ -78,6 +94,16 @@ pub fn possible() -> bool {
         let tried = Command::new("chrt").args(["-r", "5", "true"]).stderr(Stdio::null()).status();
         tried.is_ok_and(|status| status.success())
     })
+}
+
+/// A command of the ordinary class, whatever class its parent has.
+pub fn ordinary(program: &std::path::Path) -> Command {
+    if !possible() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("chrt");
+    command.args(["-o", "0"]).arg(program);
+    command
 }
 
 /// One call of chrt (util-linux) for all threads of a process.

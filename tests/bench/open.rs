@@ -173,6 +173,10 @@ fn receive(schedule: &Schedule, sessions: &mut [Session], begun: Instant) -> io:
 /// The sessions with something to read, waiting up to `limit`.
 fn ready(sessions: &[Session], limit: &Timespec) -> io::Result<Vec<usize>> {
     let mut fds: Vec<PollFd<'_>> = sessions.iter().map(|s| PollFd::new(&s.stream, PollFlags::IN)).collect();
-    poll(&mut fds, Some(limit))?;
+    match poll(&mut fds, Some(limit)) {
+        // A signal, say of a child that ended: what is ready is still ready the next time.
+        Err(rustix::io::Errno::INTR) => return self::ready(sessions, limit),
+        polled => polled?,
+    };
     Ok(fds.iter().enumerate().filter(|(_, fd)| !fd.revents().is_empty()).map(|(n, _)| n).collect())
 }

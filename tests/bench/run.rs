@@ -13,6 +13,7 @@
 mod alone;
 mod crowd;
 mod floor;
+mod hiccup;
 mod juggle;
 mod load;
 mod open;
@@ -174,7 +175,7 @@ impl Options {
             return Pace { times, warm: s(4), get_open, set_open, snapshot: s(20), idle: 2000, leaves };
         }
         let times = load::Times { warm: ms(1200), window: ms(1000), windows: 3 };
-        let (get_open, set_open) = (s(10), s(60));
+        let (get_open, set_open) = (s(30), s(60));
         Pace { times, warm: s(6), get_open, set_open, snapshot: s(30), idle: 10_000, leaves }
     }
 
@@ -183,7 +184,7 @@ impl Options {
     fn order(&self, group: Group) -> Vec<Kind> {
         let runs = match group {
             _ if self.quick => 1,
-            Group::Grown => 1,
+            Group::Grown | Group::Backup => 1,
             _ => self.runs,
         };
         let mut order = Vec::new();
@@ -197,6 +198,7 @@ impl Options {
             order.push(Kind::Java);
         }
         order.retain(|k| *k != Kind::Floor || !matches!(group, Group::Secure | Group::Flood | Group::Trio));
+        order.retain(|k| *k == Kind::Oxkeeper || group != Group::Backup);
         order.retain(|k| self.kinds.contains(k));
         order
     }
@@ -240,9 +242,16 @@ fn run(options: &Options) -> io::Result<()> {
     let programs = Programs::find(options.oxkeeper.clone(), options.dir.clone())?;
     let begun = Instant::now();
     let mut results = Results::default();
-    for group in
-        [Group::Main, Group::Idle, Group::Tree, Group::Grown, Group::Secure, Group::Flood, Group::Trio]
-    {
+    for group in [
+        Group::Main,
+        Group::Idle,
+        Group::Tree,
+        Group::Backup,
+        Group::Grown,
+        Group::Secure,
+        Group::Flood,
+        Group::Trio,
+    ] {
         let wanted = ROWS.iter().any(|r| r.group == group && options.wants(r.id));
         if wanted {
             run_group(options, &programs, group, &mut results)?;
@@ -268,7 +277,7 @@ fn run(options: &Options) -> io::Result<()> {
 fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut Results) -> io::Result<()> {
     let pace = options.pace();
     let seed = match group {
-        Group::Tree => Some(tree::write_seed(&programs.base, pace.leaves)?),
+        Group::Tree | Group::Backup => Some(tree::write_seed(&programs.base, pace.leaves)?),
         _ => None,
     };
     let place = match group {
@@ -282,6 +291,8 @@ fn run_group(options: &Options, programs: &Programs, group: Group, results: &mut
             (Group::Main, _) => main_group(options, programs, kind, &pace, results),
             (Group::Idle, _) => idle_group(programs, kind, &pace, results),
             (Group::Tree, Some(seed)) => tree::run(programs, kind, seed, &pace, &|id| options.wants(id))
+                .map(|found| add_wanted(options, kind, found, results)),
+            (Group::Backup, Some(seed)) => tree::run_backup(programs, kind, seed, &pace)
                 .map(|found| add_wanted(options, kind, found, results)),
             (Group::Secure, _) => match &place {
                 Some(place) => secure::run(programs, kind, place, &pace, &|id| options.wants(id))

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::alone::Alone;
 use crate::crowd;
+use crate::hiccup::Hiccups;
 use crate::load::{self, DIGITS, Shape, Template, Times};
 use crate::open::{self, Schedule};
 use crate::rows::{Seen, child_name};
@@ -149,43 +150,34 @@ pub fn main_row(id: &str, server: &Running, pace: &Pace) -> io::Result<Seen> {
         "get-open" => {
             let frames = vec![wire::read(op::GET, "/bench/get", false)];
             let _alone = Alone::with(pid);
-            open_row(addr, 5000, pace.get_open, &frames, (0.999, Duration::from_millis(200)))
+            open_row(addr, 5000, pace.get_open, &frames, 0.999)
         }
         "set-open" => {
             let frames: Vec<_> = (0..16).map(|n| wire::set(&format!("/bench/s{n}"), &[b'o'; 100])).collect();
             let _alone = Alone::with(pid);
-            open_row(addr, 500, pace.set_open, &frames, (0.99, pace.set_open))
+            open_row(addr, 500, pace.set_open, &frames, 0.99)
         }
         _ => Err(io::Error::other(format!("no row {id} in this group"))),
     }
 }
 
-/// An open-loop row: the quantile of each window. A machine that stands still for ten milliseconds makes fifty late
-/// requests at once; where windows are short, one such moment decides one window and not the row. The machine that
-/// this was made on stops every process for a millisecond once a second, so a window is a fifth of that: a
-/// thousand requests, whose p99.9 is the worst but one. The quantiles of the whole row are printed beside.
+/// An open-loop row: a quantile of all requests that no pause of the host touched (see [`crate::hiccup`]).
 fn open_row(
     addr: SocketAddr,
     rate: u32,
     length: Duration,
     frames: &[Vec<u8>],
-    (quantile, window): (f64, Duration),
+    quantile: f64,
 ) -> io::Result<Seen> {
     let warm = Duration::from_secs(2);
     let schedule = Schedule { rate, length: length + warm, warm, conns: 16 };
-    let outcome = open::run(addr, schedule, frames, |_| {})?;
-    let mut windows: Vec<crate::stats::Histogram> = Vec::new();
-    for sample in &outcome.samples {
-        let n = (sample.due.saturating_sub(warm).as_secs_f64() / window.as_secs_f64()) as usize;
-        if windows.len() <= n {
-            windows.resize_with(n + 1, Default::default);
-        }
-        if let Some(histogram) = windows.get_mut(n) {
-            histogram.record(sample.latency);
-        }
-    }
-    let values = windows.iter().filter_map(|window| window.quantile_us(quantile)).collect();
-    Ok(Seen { values, rates: Vec::new(), latency: Some(outcome.histogram()) })
+    let hiccups = Hiccups::listen();
+    let mut outcome = open::run(addr, schedule, frames, |_| {})?;
+    let share = hiccups.leave_out(&mut outcome);
+    println!("             left out for pauses of the host: {:.2} %", share * 100.0);
+    let histogram = outcome.histogram();
+    let values = histogram.quantile_us(quantile).into_iter().collect();
+    Ok(Seen { values, rates: Vec::new(), latency: Some(histogram) })
 }
 
 fn from_windows(windows: &[load::Window], latency: crate::stats::Histogram) -> Seen {

@@ -1,4 +1,4 @@
-//! The rows on a tree of a million znodes: start, memory, sets beside snapshots.
+//! The rows on a tree of a million znodes: start, memory, sets beside snapshots and backups.
 //!
 //! # Invariants
 //!
@@ -8,12 +8,16 @@
 //!   growing, as seen from outside, the same way for both servers.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::alone::Alone;
+use crate::alone::{Alone, ordinary};
 use crate::open::{self, Sample, Schedule};
 use crate::procfs::rss;
 use crate::rows::Seen;
@@ -59,7 +63,7 @@ pub fn run(
     let server = servers::start_in(programs, kind, dir, SNAP_COUNT)?;
     check_loaded(&server, pace.leaves)?;
     results.push(("start", Seen::one(server.start.as_secs_f64())));
-    std::thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(3));
     let loaded = rss(server.pid())?;
     results.push(("rss", Seen::one(per_leaf(loaded, empty, pace.leaves))));
     if wanted("snap") || wanted("snap-calm") {
@@ -74,13 +78,31 @@ pub fn run(
     Ok(results)
 }
 
+/// Starts `kind` from the seed and backs it up under load.
+pub fn run_backup(programs: &Programs, kind: Kind, seed: &Path, pace: &Pace) -> io::Result<Results> {
+    let dir = servers::prepare(programs, kind)?;
+    let copy = dir.join("data/version-2").join(seed.file_name().unwrap_or_default());
+    fs::copy(seed, &copy)?;
+    File::open(&copy)?.sync_all()?;
+    let server = servers::start_in(programs, kind, dir, "")?;
+    check_loaded(&server, pace.leaves)?;
+    let _alone = Alone::with(server.pid());
+    let (during, calm) = beside_backups(programs, &server, pace)?;
+    match (during.quantile_us(0.99), calm.quantile_us(0.99)) {
+        (Some(d), Some(c)) => {
+            Ok(vec![("backup", Seen { values: vec![d / c], rates: Vec::new(), latency: Some(during) })])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// Grows the tree by requests on a fresh server and weighs it.
 pub fn run_grown(programs: &Programs, kind: Kind, pace: &Pace) -> io::Result<Results> {
     let server = servers::start(programs, kind, "")?;
-    std::thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_secs(1));
     let empty = rss(server.pid())?;
     scenes::grow(server.addr, pace.leaves, &VALUE)?;
-    std::thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(3));
     let grown = rss(server.pid())?;
     Ok(vec![("grown", Seen::one(per_leaf(grown, empty, pace.leaves)))])
 }
@@ -91,7 +113,7 @@ fn per_leaf(full: u64, empty: u64, leaves: u64) -> f64 {
 
 fn empty_rss(programs: &Programs, kind: Kind) -> io::Result<u64> {
     let server = servers::start(programs, kind, "")?;
-    std::thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_secs(1));
     rss(server.pid())
 }
 
@@ -133,6 +155,60 @@ fn beside_snapshots(server: &Running, pace: &Pace) -> io::Result<(Histogram, His
         return Err(io::Error::other(text));
     }
     Ok((during, calm))
+}
+
+/// Sets at 500/s while backups come and go: latencies during and between them.
+fn beside_backups(programs: &Programs, server: &Running, pace: &Pace) -> io::Result<(Histogram, Histogram)> {
+    let warm = Duration::from_secs(1);
+    let schedule = Schedule { rate: 500, length: 2 * pace.snapshot + warm, warm, conns: 16 };
+    let frames: Vec<_> =
+        (0..997u64).map(|i| wire::set(&seed::leaf(i % seed::PARENTS, i % 7), &VALUE)).collect();
+    let ended = AtomicBool::new(false);
+    let (outcome, backups) = thread::scope(|s| {
+        let backups = s.spawn(|| backups(programs, &server.data, &ended));
+        let outcome = open::run(server.addr, schedule, &frames, |_| {});
+        ended.store(true, Ordering::Relaxed);
+        (outcome, backups.join().unwrap_or_else(|_| Err(io::Error::other("the backups panicked"))))
+    });
+    let (outcome, backups) = (outcome?, backups?);
+    let since = |at: &Instant| at.saturating_duration_since(outcome.begun);
+    let (mut during, mut calm) = (Histogram::default(), Histogram::default());
+    for Sample { due, latency } in outcome.samples {
+        match backups.iter().any(|(from, to)| since(from) <= due && due <= since(to)) {
+            true => during.record(latency),
+            false => calm.record(latency),
+        }
+    }
+    if during.len() < 1000 || calm.len() < 1000 {
+        let text = format!("{} sets beside a backup, {} without; too few to judge", during.len(), calm.len());
+        return Err(io::Error::other(text));
+    }
+    Ok((during, calm))
+}
+
+/// Backs the server up again and again, with a pause between, until `ended`; when each began and ended.
+fn backups(programs: &Programs, data: &Path, ended: &AtomicBool) -> io::Result<Vec<(Instant, Instant)>> {
+    let to = programs.base.join("backup");
+    let mut spans = Vec::new();
+    loop {
+        for _ in 0..80 {
+            if ended.load(Ordering::Relaxed) {
+                return Ok(spans);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        let begun = Instant::now();
+        let done = ordinary(&programs.oxkeeper)
+            .args([OsStr::new("backup"), OsStr::new("--data-dir"), data.as_os_str()])
+            .args([OsStr::new("--to"), to.as_os_str()])
+            .stdout(Stdio::null())
+            .status()?;
+        if !done.success() {
+            return Err(io::Error::other(format!("oxkeeper backup ended with {done}")));
+        }
+        spans.push((begun, Instant::now()));
+        fs::remove_dir_all(&to)?;
+    }
 }
 
 /// Watches the snapshot files of a data directory grow.

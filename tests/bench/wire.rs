@@ -210,7 +210,12 @@ impl Replies {
             self.buf.resize(doubled, 0);
         }
         let spare = self.buf.get_mut(self.end..).unwrap_or_default();
-        match source.read(spare)? {
+        let mut read = source.read(spare);
+        // A signal, say of a child that ended.
+        while read.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::Interrupted) {
+            read = source.read(spare);
+        }
+        match read? {
             0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")),
             n => {
                 self.end += n;
