@@ -239,6 +239,15 @@ fn unsafe_code_is_confined_to_the_kerberos_room() {
 }
 
 #[test]
+fn signs_of_life_come_from_the_loops_of_the_core_threads_alone() {
+    let beats = lines("server").into_iter().filter(|line| line.text.contains("pulse.beat("));
+    let mut files: Vec<_> = beats.map(|line| line.file).collect();
+    files.sort();
+    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server");
+    assert_eq!(files, [server.join("core.rs"), server.join("member/core.rs")]);
+}
+
+#[test]
 fn every_module_opens_with_what_it_is() {
     let mut problems = Vec::new();
     let mut files = Vec::new();

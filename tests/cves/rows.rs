@@ -11,23 +11,10 @@ pub struct Row {
     pub does: &'static str,
     /// Tests, as `file.rs:function`.
     pub tests: &'static [&'static str],
-    /// What is proven only once another part of the server exists.
-    pub later: &'static str,
 }
-
-const ADMIN: &str = "There is no HTTP admin server yet.";
 
 const fn row(name: &'static str, does: &'static str, tests: &'static [&'static str]) -> Row {
-    Row { name, does, tests, later: "" }
-}
-
-const fn later(
-    name: &'static str,
-    does: &'static str,
-    tests: &'static [&'static str],
-    later: &'static str,
-) -> Row {
-    Row { name, does, tests, later }
+    Row { name, does, tests }
 }
 
 /// All rows: ZooKeeper's published ones, its fixes without a number, its peers'.
@@ -60,7 +47,7 @@ pub const ROWS: &[Row] = &[
         &[
             "src/kerberos/quorum/tests.rs:who_does_not_try_comes_in_only_where_it_may",
             "src/kerberos/quorum/tests.rs:a_failed_attempt_is_closed_even_where_none_is_required",
-            "tests/cves/served.rs:no_port_is_open_but_the_clients",
+            "tests/cves/served.rs:no_port_is_open_but_those_that_are_asked_for",
             "tests/intruders/main.rs:ten_intruders_are_refused_at_both_ports_and_members_come_in_beside_them",
         ],
     ),
@@ -90,23 +77,22 @@ pub const ROWS: &[Row] = &[
             "src/replica/tests/order.rs:events_are_withheld_from_who_may_not_read",
         ],
     ),
-    later(
+    row(
         "CVE-2024-51504",
         "A client's address is that of its socket; nothing that it sends changes it.",
         &[
             "tests/forged/main.rs:forged_identities_are_refused_each_for_its_reason",
-            "tests/cves/served.rs:no_port_is_open_but_the_clients",
+            "tests/admin/bad.rs:forwarding_headers_make_nobody_an_administrator",
         ],
-        ADMIN,
     ),
-    later(
+    row(
         "CVE-2025-58457",
         "\"One of these rights\" and \"each of these rights\" are two functions; a demand for all fails when any is missing.",
         &[
             "tests/cves/behaviour.rs:a_demand_for_all_rights_fails_when_one_is_missing",
             "src/auth/acl.rs:any_of_and_all_of_differ",
+            "tests/admin/snapshots.rs:both_are_refused_without_rights_and_limited_and_switched_off",
         ],
-        ADMIN,
     ),
     row(
         "CVE-2026-24281",
@@ -151,14 +137,14 @@ pub const ROWS: &[Row] = &[
             "src/kerberos/pool.rs:jobs_run_until_the_queue_is_full",
         ],
     ),
-    later(
+    row(
         "Admin commands without identity",
-        "Nothing tells settings, environment or connections but four-letter words that the whitelist names.",
+        "Settings, environment and connections are told to this machine, or to an identity with the role for it; four-letter words tell what the whitelist names.",
         &[
             "src/admin/word.rs:the_whitelist_always_has_srvr_and_isro_in_read_only_mode",
-            "tests/cves/served.rs:no_port_is_open_but_the_clients",
+            "tests/admin/identity.rs:on_other_addresses_nothing_is_told_without_identity",
+            "tests/admin/identity.rs:kerberos_opens_what_the_role_allows_and_nothing_more",
         ],
-        ADMIN,
     ),
     row(
         "etcd CVE-2026-33413",

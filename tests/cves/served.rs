@@ -73,11 +73,11 @@ fn what_a_peer_sends_stays_one_line() {
 
 /// The ports are held by the test: a server that wanted one of them could not start, or would say so.
 #[test]
-fn no_port_is_open_but_the_clients() {
+fn no_port_is_open_but_those_that_are_asked_for() {
     let held = [(); 3].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
     let [admin, quorum, election] = held.each_ref().map(|l| l.local_addr().expect("an address").port());
     let spec = Spec::new()
-        .cfg("admin.enableServer=true")
+        .cfg("admin.enableServer=false")
         .cfg("admin.serverAddress=127.0.0.1")
         .cfg(&format!("admin.serverPort={admin}"))
         .cfg(&format!("server.1=127.0.0.1:{quorum}:{election}"));

@@ -82,7 +82,13 @@ async fn victim(known: &Known) {
         | LinkEvent::Progress { .. }
         | LinkEvent::SnapshotReceived { .. } => {}
     };
-    let links = Links::start(LinksConfig::of(&settings, me), gate, Arc::new(Nowhere), Arc::new(linked));
+    let links = Links::start(
+        LinksConfig::of(&settings, me),
+        gate,
+        Arc::new(Nowhere),
+        Arc::new(linked),
+        Arc::default(),
+    );
     let links = links.expect("links");
     let ensemble = Arc::new(settings.quorum.ensemble.clone());
     mesh.set_ensembles(&ensemble, None);

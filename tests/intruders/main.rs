@@ -3,12 +3,14 @@
 //!
 //! # Invariants
 //! * Every profile tries both ports, and goes on with what a member would say next, whether it was let in or not.
-//! * What the server makes of it is judged by what reaches its core, and by the reason in its log.
+//! * What the server makes of it is judged by what reaches its core, and by the reason in its log; with whole servers
+//!   (see [`whole`]) by what becomes of their ensemble.
 #[path = "../support/mod.rs"]
 mod support;
 
 mod child;
 mod site;
+mod whole;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -74,18 +76,23 @@ impl Victim {
         log.lines().filter_map(|line| line.strip_prefix("event ")).map(str::to_owned).collect()
     }
 
-    /// Waits until the log, behind what it was, has a line with all of these words.
+    /// As [`says_in`].
     fn says(&self, behind: usize, words: &[&str]) -> String {
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let log = self.process.log();
-            let fresh = log.get(behind..).unwrap_or_default();
-            if let Some(line) = fresh.lines().find(|line| words.iter().all(|word| line.contains(word))) {
-                return line.to_owned();
-            }
-            assert!(Instant::now() < deadline, "the log does not say {words:?}:\n{fresh}");
-            sleep(Duration::from_millis(20));
+        says_in(&self.process, behind, words)
+    }
+}
+
+/// Waits until the log, behind what it was, has a line with all of these words.
+fn says_in(process: &Process, behind: usize, words: &[&str]) -> String {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let log = process.log();
+        let fresh = log.get(behind..).unwrap_or_default();
+        if let Some(line) = fresh.lines().find(|line| words.iter().all(|word| line.contains(word))) {
+            return line.to_owned();
         }
+        assert!(Instant::now() < deadline, "the log does not say {words:?}:\n{fresh}");
+        sleep(Duration::from_millis(20));
     }
 }
 

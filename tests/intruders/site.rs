@@ -1,7 +1,8 @@
 //! Two realms that trust each other, two authorities, and settings of a server between them.
 //!
 //! # Invariants
-//! * The server is `server.2`; `server.1` is on 127.0.0.1, `server.3` on localhost, and neither runs.
+//! * The server is `server.2`; `server.1` is on 127.0.0.1, `server.3` on localhost, and neither runs but where whole
+//!   servers do.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -78,6 +79,56 @@ impl Site {
         command.args(["--exact", "child::does_its_task", "--nocapture"]);
         command.env(TASK, words.join("\t")).envs(realm.env());
         command
+    }
+}
+
+impl Site {
+    /// `oxkeeper serve` as this member, with the client port that is returned; its directory is made anew.
+    pub fn server(&self, id: u64) -> (Command, u16) {
+        let host = if id == 1 { "127.0.0.1" } else { "localhost" };
+        let home = self.dir.path().join(format!("server{id}"));
+        std::fs::create_dir_all(home.join("data")).expect("a folder");
+        std::fs::write(home.join("data/myid"), id.to_string()).expect("myid");
+        let login = |section: &str| {
+            format!(
+                "{section} {{ com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true \
+                 keyTab=\"{}\" principal=\"zkquorum/{host}@ZK.TEST\"; }};\n",
+                self.keytabs[0].display()
+            )
+        };
+        let jaas = home.join("jaas.conf");
+        std::fs::write(&jaas, login("QuorumServer") + &login("QuorumLearner")).expect("sections");
+        let members = (1..=3u16).map(|id| {
+            let (host, first) = (if id == 1 { "127.0.0.1" } else { "localhost" }, self.ports + 2 * (id - 1));
+            format!("server.{id}={host}:{first}:{}", first + 1)
+        });
+        let at = |name: &str| self.dir.path().join(name).display().to_string();
+        let port = ports::lasting();
+        let lines = [
+            "tickTime=500".to_owned(),
+            "initLimit=40".to_owned(),
+            "syncLimit=20".to_owned(),
+            "quorumCnxnTimeoutMs=20000".to_owned(),
+            format!("dataDir={}", home.join("data").display()),
+            format!("clientPort={port}"),
+            "clientPortAddress=127.0.0.1".to_owned(),
+            "4lw.commands.whitelist=*".to_owned(),
+            "admin.enableServer=false".to_owned(),
+            "sslQuorum=true".to_owned(),
+            format!("ssl.quorum.keyStore.location={}", at("server.pem")),
+            format!("ssl.quorum.trustStore.location={}", at("ca.pem")),
+            "quorum.auth.enableSasl=true".to_owned(),
+            "quorum.auth.learnerRequireSasl=true".to_owned(),
+            "quorum.auth.serverRequireSasl=true".to_owned(),
+            "quorum.auth.kerberos.servicePrincipal=zkquorum/_HOST@ZK.TEST".to_owned(),
+        ];
+        let text: String = lines.into_iter().chain(members).map(|line| line + "\n").collect();
+        let config = home.join("zoo.cfg");
+        std::fs::write(&config, text).expect("zoo.cfg");
+        let mut command = Command::new(crate::support::ox::binary());
+        command.arg("serve").arg(format!("-Djava.security.auth.login.config={}", jaas.display())).arg(config);
+        command.envs(self.realm.env());
+        (command, port)
     }
 }
 

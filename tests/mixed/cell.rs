@@ -78,7 +78,7 @@ fn under_way(group: &mut Group, loads: &[crate::harness::load::Load]) -> Result<
 }
 
 /// Waits until every load got a write acknowledged that it asked from now on.
-fn progress(loads: &[crate::harness::load::Load]) -> Result<(), String> {
+pub fn progress(loads: &[crate::harness::load::Load]) -> Result<(), String> {
     let (from, deadline) = (now(), Instant::now() + SETTLE);
     for load in loads {
         while load.so_far().gap_after(from).is_none() {

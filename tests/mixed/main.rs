@@ -16,6 +16,8 @@ mod harness;
 mod held;
 mod matrix;
 mod migration;
+mod observers;
+mod reconfiguration;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

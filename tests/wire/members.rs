@@ -9,7 +9,7 @@ use crate::support::{Kind, Server, Spec, fourlw, ports};
 use bytes::{Bytes, BytesMut};
 use oxkeeper::config::Settings;
 use oxkeeper::config::quorum::Ensemble;
-use oxkeeper::net::links::{LinkEvent, LinkOut, Links, LinksConfig, Staging, Store};
+use oxkeeper::net::links::{LinkEvent, LinkOut, Links, LinksConfig, Port, Staging, Store};
 use oxkeeper::net::mesh::{Mesh, MeshConfig, MeshEvent};
 use oxkeeper::net::peering::Gate;
 use oxkeeper::peer::payload::{decode_number, encode_number};
@@ -72,7 +72,8 @@ impl Ours {
             Mesh::start(MeshConfig::of(&settings, me), Arc::clone(&gate), Arc::new(heard)).expect("a mesh");
         let linked = move |e| drop(event.send(e));
         let config = LinksConfig::of(&settings, me);
-        let links = Links::start(config, gate, Arc::new(Signature), Arc::new(linked)).expect("links");
+        let links =
+            Links::start(config, gate, Arc::new(Signature), Arc::new(linked), Arc::default()).expect("links");
         let ensemble = Arc::new(settings.quorum.ensemble);
         mesh.set_ensembles(&ensemble, None);
         links.set_ensembles(&ensemble, None);
@@ -205,7 +206,7 @@ async fn our_links_follow_a_java_leader() {
         assert!(tries < 60, "no leader:\n{}{}", first.log(), third.log());
     }
     let link = LinkId(1);
-    ours.links.dial(link, ServerId(3));
+    ours.links.dial(link, ServerId(3), Port::Quorum);
     assert!(matches!(ours.event().await, LinkEvent::Up { link: up } if up == link));
     let info = LearnerInfo::ours(ServerId(2), 0).encode();
     ours.send(link, &Packet::with(PacketKind::FollowerInfo, Zxid(0), info));
