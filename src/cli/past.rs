@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::storage::names::{self, Dirs, LogFile, SnapshotFile};
 use crate::storage::snapshot::{SnapshotVisitor, find_valid, read_snapshot};
 use crate::storage::{StorageError, Trouble};
-use crate::tree::{Changes, Tree, TreeBuilder, TreeConfig};
+use crate::tree::{Changes, NodeView, Tree, TreeBuilder, TreeConfig};
 use crate::txn::snapshot::{SnapshotHead, SnapshotNode};
 use crate::txn::{self, Record, SubTxn, Txn, kind};
 use crate::types::{Acl, Zxid};
@@ -94,7 +94,7 @@ pub fn rebuild<D: Disk, W: Wanted>(
     let damaged = |e: String| StorageError::damage(&base.snapshot.path, 0, Some(info.zxid), e);
     let mut tree = tree.finish(info.zxid).map_err(|e| damaged(e.to_string()))?;
     let (mut last, mut applied) = (info.zxid, 0);
-    walk(disk, &base.logs, &mut |step| {
+    walk(disk, &base.logs, base.snapshot.zxid, &mut |step| {
         let zxid = step.entry.zxid;
         if zxid <= base.snapshot.zxid {
             return Ok(ControlFlow::Continue(()));
@@ -113,6 +113,25 @@ pub fn rebuild<D: Disk, W: Wanted>(
         Ok(ControlFlow::Continue(()))
     })?;
     Ok((tree, last))
+}
+
+/// Visits every znode of a rebuilt tree, parents before children.
+///
+/// # Errors
+///
+/// Those of `visit`; the first ends it.
+pub fn each(
+    tree: &Tree,
+    visit: &mut dyn FnMut(String, &NodeView<'_>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut todo = vec![String::from("/")];
+    while let Some(path) = todo.pop() {
+        let Some(node) = tree.get(&path) else { continue };
+        let above = if path == "/" { "" } else { path.as_str() };
+        todo.extend(node.children().map(|c| format!("{above}/{c}")));
+        visit(path, &node)?;
+    }
+    Ok(())
 }
 
 /// The part of a transaction that concerns what is wanted.
@@ -202,7 +221,7 @@ impl Touched {
     /// The log cannot be read.
     pub fn by<D: Disk>(disk: &D, base: &Base) -> Result<Touched, Fault> {
         let mut touched = Touched::default();
-        walk(disk, &base.logs, &mut |step| {
+        walk(disk, &base.logs, base.snapshot.zxid, &mut |step| {
             let zxid = step.entry.zxid;
             if base.until.is_some_and(|until| zxid > until) {
                 return Ok(ControlFlow::Break(()));

@@ -43,6 +43,8 @@ pub struct LogReport {
     pub len: u64,
     /// A later transaction that is whole but hidden behind a flaw.
     pub hidden: Option<Zxid>,
+    /// Between these two none is in the file, but a snapshot holds what they did; the last such gap.
+    pub bridged: Option<(Zxid, Zxid)>,
     /// What is wrong.
     pub finding: Finding,
 }
@@ -56,8 +58,14 @@ pub struct SnapshotReport {
     pub finding: Finding,
 }
 
-/// Reads a log file. `progress` is told the position now and then.
-pub fn verify_log<D: Disk>(disk: &D, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<LogReport> {
+/// Reads a log file. `progress` is told the position now and then. `snapshots` are the zxids of whole
+/// ones: a learner of ZooKeeper's that is sent a snapshot goes on behind it in the log file that it had.
+pub fn verify_log<D: Disk>(
+    disk: &D,
+    path: &Path,
+    snapshots: &[Zxid],
+    progress: &mut dyn FnMut(u64),
+) -> Result<LogReport> {
     let mut reader = SegmentReader::open(disk, path)?;
     let mut report = LogReport {
         transactions: 0,
@@ -66,17 +74,23 @@ pub fn verify_log<D: Disk>(disk: &D, path: &Path, progress: &mut dyn FnMut(u64))
         used: 0,
         len: reader.len(),
         hidden: None,
+        bridged: None,
         finding: Finding::Whole,
+    };
+    let bridges = |last: Zxid, next: Zxid| {
+        next > last && snapshots.iter().any(|s| *s >= last && (*s >= next || follows(*s, next)))
     };
     while let Some(entry) = reader.next_entry()? {
         // ZooKeeper's followers may log again what they had logged: none of that is missing.
         let again = report.first <= Some(entry.zxid) && Some(entry.zxid) <= report.last;
-        let gap = report.last.is_some_and(|l| !follows(l, entry.zxid) && !again);
-        if gap {
-            let what = format!("transactions are missing behind {}", report.last.unwrap_or(Zxid::ZERO));
-            report.finding =
-                Finding::Damaged(StorageError::damage(path, entry.offset, Some(entry.zxid), what));
-            return Ok(report);
+        if let Some(last) = report.last.filter(|l| !follows(*l, entry.zxid) && !again) {
+            if !bridges(last, entry.zxid) {
+                let what = format!("transactions are missing behind {last}");
+                report.finding =
+                    Finding::Damaged(StorageError::damage(path, entry.offset, Some(entry.zxid), what));
+                return Ok(report);
+            }
+            report.bridged = Some((last, entry.zxid));
         }
         if let Err(e) = txn::decode(entry.bytes) {
             let e = StorageError::damage(path, entry.offset, Some(entry.zxid), e.to_string());

@@ -14,7 +14,7 @@ use super::archive::{Pace, open, verify};
 use super::directories::DataArgs;
 use super::doctor::link::{self, LinkArgs};
 use super::fault::Fault;
-use super::past::{Base, Touched, Wanted, rebuild};
+use super::past::{Base, Touched, Wanted, each, rebuild};
 use super::progress::Progress;
 use super::walking::{Ask, Walk};
 use crate::client::{Blocking, ClientError};
@@ -150,16 +150,10 @@ fn of_files<D: Disk>(
         return Err(fault);
     }
     let (tree, _) = rebuilt?;
-    let mut todo = vec![String::from("/")];
-    while let Some(path) = todo.pop() {
-        let Some(node) = tree.get(&path) else { continue };
-        let above = if path == "/" { "" } else { path.as_str() };
-        todo.extend(node.children().map(|c| format!("{above}/{c}")));
-        if super::restore::is_below(&path, top) {
-            visit(&path, node.acl(), matches!(node.owner(), Owner::Session(_)))?;
-        }
-    }
-    Ok(())
+    each(&tree, &mut |path, node| match super::restore::is_below(&path, top) {
+        true => visit(&path, node.acl(), matches!(node.owner(), Owner::Session(_))),
+        false => Ok(()),
+    })
 }
 
 /// Visits the znodes that the log does not touch as the snapshot passes by.

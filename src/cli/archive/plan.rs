@@ -258,7 +258,7 @@ fn logs<D: Disk>(
         done: Vec::new(),
         digest: None,
     };
-    let end = walk(disk, &segments, &mut |step| {
+    let end = walk(disk, &segments, after, &mut |step| {
         pace.by(step.entry.bytes.len() + FRAME);
         taking.step(step, &segments)?;
         Ok(ControlFlow::Continue(()))

@@ -113,7 +113,7 @@ fn snapshot<D: Disk>(archive: &Archive<D>, s: &SnapshotMember) -> Result<(), Fau
 fn log<D: Disk>(archive: &Archive<D>, l: &LogMember) -> Result<(), Fault> {
     let name = &l.file.name;
     let (mut first, mut last, mut count, mut end) = (None, (Zxid::ZERO, 0), 0, 0);
-    let torn = walk(&archive.disk, &[log_file(l)], &mut |step| {
+    let torn = walk(&archive.disk, &[log_file(l)], Zxid::ZERO, &mut |step| {
         let e = &step.entry;
         txn::decode(e.bytes)
             .map_err(|why| StorageError::damage(Path::new(name), e.offset, Some(e.zxid), why.to_string()))?;

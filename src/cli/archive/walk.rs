@@ -2,8 +2,9 @@
 //!
 //! # Invariants
 //!
-//! * What is visited follows without a gap; a gap, or a bad record that is not the torn end of the last
-//!   write, is damage and named.
+//! * What is visited behind the base follows it without a gap; a gap, or a bad record that is not the torn
+//!   end of the last write, is damage and named. (Within the base there may be gaps: a learner of ZooKeeper's
+//!   that is sent a snapshot goes on in the log file that it had.)
 //! * A record that stands twice (ZooKeeper's followers log again what they are sent again) is visited once.
 //! * The end of the newest segment is where whole records end at that moment. Records that appear behind it
 //!   meanwhile are read as well; they never count as hidden by damage.
@@ -35,9 +36,15 @@ pub struct Step<'a> {
 /// Is told each transaction; may end the walk.
 pub type Visit<'v> = dyn FnMut(&Step<'_>) -> Result<ControlFlow<()>> + 'v;
 
-/// Walks `logs`, oldest first. What it ends with that is not damage (an interrupted write) is returned as a text.
-pub fn walk<D: Disk>(disk: &D, logs: &[LogFile], visit: &mut Visit<'_>) -> Result<Option<String>> {
-    let mut order = Order::default();
+/// Walks `logs`, oldest first, from the state of `base` (a snapshot's zxid; zero where the logs stand alone).
+/// What it ends with that is not damage (an interrupted write) is returned as a text.
+pub fn walk<D: Disk>(
+    disk: &D,
+    logs: &[LogFile],
+    base: Zxid,
+    visit: &mut Visit<'_>,
+) -> Result<Option<String>> {
+    let mut order = Order { base, ..Order::default() };
     for (segment, log) in logs.iter().enumerate() {
         let mut from = 0;
         for attempt in 0..=BACKUP_RESCANS {
@@ -93,6 +100,8 @@ fn torn(path: &Path, offset: u64) -> String {
 /// Judges the place of each record.
 #[derive(Default)]
 struct Order {
+    /// What a snapshot holds need not be there.
+    base: Zxid,
     /// Zxids and checksums of the last records, ascending.
     known: VecDeque<(Zxid, u32)>,
     /// The record before, in this file.
@@ -112,7 +121,7 @@ impl Order {
             self.known.push_back((zxid, entry.checksum));
             return Ok(true);
         };
-        if zxid > last && follows(last, zxid) {
+        if zxid > last && (follows(last.max(self.base), zxid) || follows(last, zxid) || zxid <= self.base) {
             if self.known.len() == LOG_REPEATS {
                 self.known.pop_front();
             }
@@ -159,7 +168,7 @@ mod tests {
 
     fn all(disk: &MemDisk, logs: &[LogFile]) -> Result<(Vec<i64>, Option<String>)> {
         let mut seen = Vec::new();
-        let end = walk(disk, logs, &mut |step| {
+        let end = walk(disk, logs, Zxid::ZERO, &mut |step| {
             seen.push(step.entry.zxid.0);
             Ok(ControlFlow::Continue(()))
         })?;
@@ -181,6 +190,14 @@ mod tests {
         let c = segment(&d, 6, &[(6, 6)], 0);
         let e = all(&d, &[a.clone(), c]).unwrap_err();
         assert!(e.what.contains("0x6 stands behind 0x3"), "{e}");
+        let gap = segment(&d, 8, &[(8, 8), (12, 12), (13, 13), (16, 16)], 0);
+        for (base, whole) in
+            [(0, false), (10, false), (11, false), (12, false), (15, true), (16, true), (40, true)]
+        {
+            let walked =
+                walk(&d, std::slice::from_ref(&gap), Zxid(base), &mut |_| Ok(ControlFlow::Continue(())));
+            assert_eq!(walked.is_ok(), whole, "from a snapshot of {base}");
+        }
         let other = segment(&d, 3, &[(3, 9), (4, 4)], 0);
         assert!(all(&d, &[a, other]).is_err(), "another transaction of the same number");
     }

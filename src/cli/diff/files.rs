@@ -9,7 +9,7 @@ use super::row::{Kind, Numbers, Row};
 use super::sort::{Sorted, Sorter};
 use crate::cli::archive::{Pace, open, verify};
 use crate::cli::fault::Fault;
-use crate::cli::past::{Base, Touched, Wanted, rebuild};
+use crate::cli::past::{Base, Touched, Wanted, each, rebuild};
 use crate::cli::progress::Progress;
 use crate::disk::Disk;
 use crate::os::disk::RealDisk;
@@ -53,15 +53,10 @@ fn of<D: Disk>(disk: &D, base: &Base, tmp: PathBuf, progress: &mut Progress) -> 
         return Err(fault);
     }
     let (tree, _) = rebuilt?;
-    let mut todo = vec![String::from("/")];
-    while let Some(path) = todo.pop() {
-        let Some(node) = tree.get(&path) else { continue };
-        let above = if path == "/" { "" } else { path.as_str() };
-        todo.extend(node.children().map(|c| format!("{above}/{c}")));
-        let row =
-            Row::new(path, Kind::from(node.owner()), node.data(), node.acl(), numbers(&node.persisted()));
-        sorter.put(row)?;
-    }
+    each(&tree, &mut |path, node| {
+        let kind = Kind::from(node.owner());
+        sorter.put(Row::new(path, kind, node.data(), node.acl(), numbers(&node.persisted())))
+    })?;
     sorter.finish()
 }
 

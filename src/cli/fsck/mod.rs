@@ -17,6 +17,7 @@ use crate::storage::StorageError;
 use crate::storage::names::{self, Dirs};
 use crate::storage::recover::{Rules, examine, lock_dirs};
 use crate::storage::verify::{Finding, LogReport, verify_log, verify_snapshot};
+use crate::types::Zxid;
 use clap::Args;
 use loader::Load;
 use std::io::{self, Write};
@@ -97,8 +98,8 @@ fn check<D: Disk>(
     if backup.is_some() {
         lock_dirs(disk, dirs)?;
     }
-    let mut whole = snapshots(disk, dirs, out, progress)?;
-    whole &= logs(disk, dirs, out, progress)?;
+    let (mut whole, bases) = snapshots(disk, dirs, out, progress)?;
+    whole &= logs(disk, dirs, &bases, out, progress)?;
     whole &= verdict(disk, dirs, out)?;
     match backup {
         Some(backup) if !whole => Ok(repair::repair(disk, dirs, backup, out)? && verdict(disk, dirs, out)?),
@@ -114,13 +115,14 @@ fn name(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+/// Are all of them whole? And the zxids of those that are.
 fn snapshots<D: Disk>(
     disk: &D,
     dirs: &Dirs,
     out: &mut dyn Write,
     progress: &mut Progress,
-) -> std::result::Result<bool, Trouble> {
-    let mut whole = true;
+) -> std::result::Result<(bool, Vec<Zxid>), Trouble> {
+    let (mut whole, mut bases) = (true, Vec::new());
     for snapshot in names::snapshots(disk, &dirs.snap())?.iter().rev() {
         progress.begin(&snapshot.path, 0);
         let mut load = Load::watched(progress);
@@ -128,6 +130,7 @@ fn snapshots<D: Disk>(
         let label = name(&snapshot.path);
         match (&report.info, &report.finding) {
             (Some(i), _) => {
+                bases.push(snapshot.zxid);
                 let sessions = load.sessions;
                 writeln!(out, "{label}: whole, {} znodes, {sessions} sessions, {} bytes", i.nodes, i.bytes)?;
             }
@@ -139,19 +142,20 @@ fn snapshots<D: Disk>(
             (None, Finding::Whole) => {}
         }
     }
-    Ok(whole)
+    Ok((whole, bases))
 }
 
 fn logs<D: Disk>(
     disk: &D,
     dirs: &Dirs,
+    bases: &[Zxid],
     out: &mut dyn Write,
     progress: &mut Progress,
 ) -> std::result::Result<bool, Trouble> {
     let mut whole = true;
     for log in names::logs(disk, &dirs.log())? {
         progress.begin(&log.path, 0);
-        let report = verify_log(disk, &log.path, &mut |at| progress.at(at))?;
+        let report = verify_log(disk, &log.path, bases, &mut |at| progress.at(at))?;
         let label = name(&log.path);
         let content = content(&report);
         match &report.finding {
@@ -171,7 +175,10 @@ fn content(r: &LogReport) -> String {
         (Some(a), Some(b)) => format!(" {a} to {b}"),
         _ => String::new(),
     };
-    format!("{} transactions{range}, {} of {} bytes", r.transactions, r.used, r.len)
+    let bridged = r.bridged.map_or(String::new(), |(last, next)| {
+        format!(" (those between {last} and {next} are in a snapshot)")
+    });
+    format!("{} transactions{range}{bridged}, {} of {} bytes", r.transactions, r.used, r.len)
 }
 
 /// What a start would make of it all.

@@ -145,7 +145,7 @@ pub fn find<D: Disk>(archive: &Archive<D>, at: At) -> Result<Point<'_>, Fault> {
     if let Some(newest) = point.logs.last() {
         let name = newest.file.name.clone();
         let files = [log_file(newest)];
-        walk(&archive.disk, &files, &mut |step| {
+        walk(&archive.disk, &files, snapshot.zxid.0, &mut |step| {
             let e = &step.entry;
             if e.zxid > target {
                 return Ok(ControlFlow::Break(()));
@@ -207,7 +207,7 @@ fn last_before<D: Disk>(archive: &Archive<D>, time: i64) -> Result<Zxid, Fault> 
             continue;
         }
         let name = l.file.name.clone();
-        walk(&archive.disk, &[log_file(l)], &mut |step| {
+        walk(&archive.disk, &[log_file(l)], Zxid::ZERO, &mut |step| {
             let e = &step.entry;
             let record = txn::decode(e.bytes).map_err(|why| {
                 StorageError::damage(Path::new(&name), e.offset, Some(e.zxid), why.to_string())

@@ -2,8 +2,10 @@
 //!
 //! # Invariants
 //!
-//! * Records handed on follow each other without a gap; a gap, or a bad record that is not the
-//!   torn end of the last write, is damage and named.
+//! * Records handed on follow the snapshot and each other without a gap; a gap, or a bad record that
+//!   is not the torn end of the last write, is damage and named.
+//! * A gap that the snapshot covers is none: a learner of ZooKeeper's that is sent a snapshot goes on
+//!   in the log file that it had.
 //! * An older segment may end in any way if the next one goes on exactly behind its last record:
 //!   nothing is missing then.
 
@@ -163,11 +165,10 @@ impl<L: super::Loader> Pass<'_, L> {
     fn record(&mut self, path: &std::path::Path, entry: &Entry<'_>, before: Option<Zxid>) -> Result<()> {
         let zxid = entry.zxid;
         let newest = self.known.back().map(|(newest, _)| *newest);
-        let in_place = match before {
-            Some(b) => follows(b, zxid) || newest.is_some_and(|n| follows(n, zxid)),
-            // The first of a file: behind what is known, or before the snapshot.
-            None => zxid <= self.base || follows(self.last, zxid),
-        };
+        // Behind what was handed on, or within the snapshot; or where records are written again.
+        let in_place = zxid <= self.base
+            || follows(self.last, zxid)
+            || before.is_some_and(|b| follows(b, zxid) || newest.is_some_and(|n| follows(n, zxid)));
         if newest.is_some_and(|n| zxid <= n) && self.written_again(entry, before) {
             if !in_place {
                 self.notices.push(Notice(format!("{}: transaction {zxid} stands twice", path.display())));

@@ -53,7 +53,7 @@ fn what_was_logged_again_counts_once() {
         }
         assert_eq!(read, list.zxids, "{files:?}: a learner is sent each once");
         for file in files {
-            let report = verify_log(&disk, &at(&log_name(Zxid(file[0]))), &mut |_| {}).unwrap();
+            let report = verify_log(&disk, &at(&log_name(Zxid(file[0]))), &[], &mut |_| {}).unwrap();
             assert!(matches!(report.finding, Finding::Whole), "{files:?}");
         }
     }
@@ -66,4 +66,49 @@ fn other_bytes_under_a_known_zxid_are_damage() {
     assert!(open(&disk).is_err());
     assert!(open(&logged(&[&[1, 2, 3, 5]])).is_err(), "a gap stays damage");
     assert!(open(&logged(&[&[1, 2, 3, 1, 5]])).is_err(), "also behind a repetition");
+}
+
+/// Puts a snapshot of this zxid among the files.
+fn snapshot_of(disk: &MemDisk, upto: i64) {
+    let other = MemDisk::new();
+    let (_, mut r) = open(&other).unwrap();
+    super::append(&mut r.storage, 1..=upto);
+    super::snapshot(&r.storage, upto);
+    let path = at(&format!("snapshot.{upto:x}"));
+    let _named = disk.replace(&path, &other.read_small(&path, 1 << 20).unwrap()).unwrap();
+}
+
+/// A learner of ZooKeeper's that is sent a snapshot goes on in the log file that it had.
+#[test]
+fn what_a_snapshot_covers_need_not_be_in_the_log() {
+    let disk = logged(&[&[1, 2, 7, 8]]);
+    assert!(open(&disk).is_err(), "nothing holds 3 to 6");
+    snapshot_of(&disk, 6);
+    let (list, mut recovered) = open(&disk).unwrap();
+    assert_eq!((list.base, &list.zxids[..]), (Some(Zxid(6)), &[1, 2, 3, 4, 5, 6, 7, 8][..]));
+    let report = |known: &[i64]| {
+        let known: Vec<Zxid> = known.iter().map(|z| Zxid(*z)).collect();
+        verify_log(&disk, &at("log.1"), &known, &mut |_| {}).unwrap()
+    };
+    assert!(matches!(report(&[0, 6]).finding, Finding::Whole));
+    assert_eq!(report(&[0, 6]).bridged, Some((Zxid(2), Zxid(7))));
+    for known in [&[][..], &[0], &[0, 1], &[5]] {
+        assert!(matches!(report(known).finding, Finding::Damaged(_)), "{known:?}");
+    }
+    // A learner that is behind the gap is not sent what leaves it out.
+    let mut behind = recovered.storage.read_after(Zxid(2)).unwrap();
+    assert!(behind.next_entry().is_err());
+    // And the history goes on behind it.
+    super::append(&mut recovered.storage, 9..=10);
+    drop(recovered);
+    assert_eq!(open(&disk).unwrap().0.zxids, (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_snapshot_in_the_midst_of_a_gap_does_not_bridge_it() {
+    for at in [1, 3, 5] {
+        let disk = logged(&[&[1, 2, 7, 8]]);
+        snapshot_of(&disk, at);
+        assert!(open(&disk).is_err(), "a snapshot of {at}: what lies between it and 7 is nowhere");
+    }
 }
