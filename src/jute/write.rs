@@ -4,6 +4,8 @@
 //!
 //! * What it writes, Java's `BinaryInputArchive` reads, and the other way round.
 
+use bytes::BytesMut;
+
 /// Where bytes go: a vector for frames, a checksumming file for snapshots.
 pub trait Sink {
     /// Appends bytes. Sinks that can fail keep the first error and report it at the end.
@@ -11,6 +13,13 @@ pub trait Sink {
 }
 
 impl Sink for Vec<u8> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Sink for BytesMut {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);

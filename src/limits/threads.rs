@@ -15,6 +15,17 @@ pub const INLINE_APPENDS: usize = 4;
 /// writers are spared a thread switch each, a crowd is written to by the threads of the runtime.
 pub const SENT_BY_CORE: usize = 4;
 
+/// Records of admitted changes whose memory is kept for the next ones when nothing is under way: what a
+/// pipeline of clients needs, not what the end of a session with a million ephemerals did.
+pub const CHANGES_KEPT: usize = 4096;
+
+/// Transactions of multis whose lists of parts, and parts of one list, that are kept for the next ones.
+pub const PARTS_KEPT: usize = 64;
+
+/// Requests on their way to the core, and entries on their way to the log, share pieces of memory of
+/// this size; what is larger than a quarter of it has one of its own.
+pub const ARENA_BYTES: usize = 64 << 10;
+
 /// After so long without work the log's durable marks are made exact and its room is
 /// looked at, ms.
 pub const LOG_IDLE_MS: u64 = 1000;

@@ -8,6 +8,7 @@
 //!   have the new identity, requests before them keep the old one.
 //! * While a SASL token is being looked at nothing is taken from its connection.
 
+use super::arena::Arena;
 use super::conn::{Conn, Phase};
 use super::login;
 use super::node::Input;
@@ -24,6 +25,7 @@ use crate::jute::Reader;
 use crate::proto::{ConnectRequest, OpCode, Request as Decoded, RequestHeader, error_reply};
 use crate::types::{Instant, Now, Zxid, mutant};
 use bytes::Bytes;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -122,11 +124,21 @@ fn request(
         conn: conn.clone(),
         xid: header.xid,
         op: served,
-        record: Bytes::copy_from_slice(r.rest()),
+        record: keep(r.rest()),
         identities: conn.identities(),
         received,
         throttled,
     }))
+}
+
+thread_local! {
+    /// Requests of this thread's connections on their way to the core.
+    static ARENA: RefCell<Arena> = RefCell::new(Arena::new());
+}
+
+/// A copy that outlives the connection's buffer.
+fn keep(bytes: &[u8]) -> Bytes {
+    ARENA.with_borrow_mut(|arena| arena.make(bytes.len(), |out| out.extend_from_slice(bytes)))
 }
 
 /// Does a client's request with this op code reach the tree? The server's own operations,

@@ -20,7 +20,7 @@ use super::role::Role;
 use super::shared::{Shared, Store};
 use crate::disk::Durable;
 use crate::error::Code;
-use crate::limits::APPLY_BATCH;
+use crate::limits::{APPLY_BATCH, PARTS_KEPT};
 use crate::proto::{OpCode, error_reply};
 use crate::tree::Changes;
 use crate::txn::{Record, Txn, kind};
@@ -84,7 +84,9 @@ impl Node {
         let header = pending.record.header;
         let queued = matches!(pending.source, Source::Queued).then_some(SessionId(header.client_id));
         let mut queue = queued.and_then(|session| self.dequeue(shared, store, session, &mut pending, now));
-        let mut changes = Changes::default();
+        // Whoever begins to watch holds the store for reading: nobody does meanwhile.
+        let heard = shared.audited() || !shared.watches.lock().is_empty();
+        let mut changes = if heard { Changes::default() } else { Changes::unheard() };
         let acl_before =
             if shared.audited() { audit::acl_of(&store.tree, &pending.record.txn) } else { None };
         let applied = store.tree.apply(&header, &pending.record.txn, &mut changes);
@@ -100,10 +102,11 @@ impl Node {
         pending.stages.committed = now.mono;
         pending.stages.applied = now.mono;
         let stages = StageTimes { replied: now.mono, ..pending.stages };
-        self.delivery.deliver(shared, &changes.0, &mut self.touched);
+        self.delivery.deliver(shared, &changes.all, &mut self.touched);
         if shared.audited() {
-            audit::applied(shared, &pending, &applied, &changes.0, acl_before.as_deref());
+            audit::applied(shared, &pending, &applied, &changes.all, acl_before.as_deref());
         }
+        drop(changes);
         self.session_effects(store, &pending);
         reply::reply(shared, store, &pending, &applied, now);
         match pending.source {
@@ -129,6 +132,8 @@ impl Node {
             written(shared, &pending.record.txn);
         }
         let (reconfigures, age_ms) = (header.kind == kind::RECONFIG, now.wall_ms - header.time);
+        store.tree.take_back(applied);
+        self.take_back(pending.record.txn);
         shared.note(&Event::Applied(&Applied {
             seat,
             own,
@@ -138,6 +143,17 @@ impl Node {
             changes: remembered,
             queue,
         }));
+    }
+
+    /// The list of a multi's parts serves the next one.
+    fn take_back(&mut self, txn: Txn) {
+        if let Txn::Multi(mut parts) = txn
+            && parts.capacity() <= PARTS_KEPT
+            && self.lists.len() < PARTS_KEPT
+        {
+            parts.clear();
+            self.lists.push(parts);
+        }
     }
 
     fn forget_pending(&mut self, pending: Pending) {

@@ -20,6 +20,7 @@
 
 mod accept;
 mod admit;
+mod arena;
 mod audit;
 mod changes;
 mod commit;

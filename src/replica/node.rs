@@ -7,6 +7,7 @@
 //!   an ensemble by the word of whoever counts the proofs of a quorum.
 //! * What a request may do depends on the node's [`Role`] alone, never on what it was before.
 
+use super::arena::Arena;
 use super::changes::Outstanding;
 use super::config::ReplicaConfig;
 use super::conn::{Conn, Phase};
@@ -22,6 +23,7 @@ use crate::disk::Durable;
 use crate::proto::ConnectRequest;
 use crate::session::{IdSource, Tracker};
 use crate::tree::Tree;
+use crate::txn::SubTxn;
 use crate::types::{Instant, Now, ServerId, SessionId, Zxid};
 use crate::zab::Proposal;
 use std::collections::HashMap;
@@ -83,6 +85,10 @@ pub struct Node {
     pub(super) committed: Zxid,
     pub(super) storage: StorageState,
     pub(super) appends: Vec<Proposal>,
+    /// Entries of the log on their way.
+    pub(super) arena: Arena,
+    /// Lists of parts of multis that are over, empty, for the next ones.
+    pub(super) lists: Vec<Vec<SubTxn>>,
     pub(super) touched: Vec<Arc<Conn>>,
     pub(super) delivery: Delivery,
     pub(super) trust: Trust,
@@ -151,6 +157,8 @@ impl Node {
             committed: last,
             storage: StorageState::Good,
             appends: Vec::new(),
+            arena: Arena::new(),
+            lists: Vec::new(),
             touched: Vec::new(),
             delivery: Delivery::default(),
             trust: Trust::default(),

@@ -17,10 +17,11 @@ use super::role::Role;
 use crate::auth::Identities;
 use crate::error::Code;
 use crate::proto::OpCode;
-use crate::txn::{Record, Txn, TxnHeader, kind};
+use crate::txn::{Record, Txn, TxnHeader, encode, kind};
 use crate::types::stages::StageTimes;
 use crate::types::{Instant, Now, SessionId, Zxid, mutant};
 use crate::zab::Proposal;
+use std::cell::OnceCell;
 use std::sync::atomic::Ordering;
 
 impl Node {
@@ -175,7 +176,9 @@ impl Node {
             store: &store,
             sessions: &mut sessions,
             outstanding: &mut self.outstanding,
+            lists: &mut self.lists,
             session,
+            checked: OnceCell::new(),
             identities,
             moved,
             leads,
@@ -205,7 +208,8 @@ impl Node {
     pub(super) fn propose(&mut self, record: Record, source: Source, received: Option<Instant>, now: Now) {
         let zxid = record.header.zxid;
         self.last_proposed = zxid;
-        self.appends.push(Proposal { zxid, bytes: record.to_bytes().into() });
+        let bytes = self.arena.make(record.expected_len(), |out| encode(&record, out));
+        self.appends.push(Proposal { zxid, bytes });
         let received = received.unwrap_or(now.mono);
         let stages = StageTimes { received, admitted: now.mono, ..Default::default() };
         self.pipeline.push(Entry::Txn(Box::new(Pending { record, source, stages })));

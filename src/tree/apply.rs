@@ -10,6 +10,7 @@
 use super::edit::NewNode;
 use super::{AclList, Tree};
 use crate::error::Code;
+use crate::limits::PARTS_KEPT;
 use crate::proto::EventKind;
 use crate::txn::{CreateTxn, SubTxn, Txn, TxnHeader, kind};
 use crate::types::mode::CONTAINER_OWNER;
@@ -55,11 +56,27 @@ pub struct Change<'t> {
 
 /// Changes in the order in which watches fire.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Changes<'t>(pub Vec<Change<'t>>);
+pub struct Changes<'t> {
+    /// In this order.
+    pub all: Vec<Change<'t>>,
+    unheard: bool,
+}
 
 impl<'t> Changes<'t> {
+    /// Nobody wants to know: none are collected.
+    pub fn unheard() -> Changes<'t> {
+        Changes { all: Vec::new(), unheard: true }
+    }
+
+    /// Does somebody want to know?
+    pub(super) fn heard(&self) -> bool {
+        !self.unheard
+    }
+
     pub(super) fn push(&mut self, kind: EventKind, path: Cow<'t, str>, acl: AclList, zxid: Zxid) {
-        self.0.push(Change { kind, path, acl, zxid });
+        if self.heard() {
+            self.all.push(Change { kind, path, acl, zxid });
+        }
     }
 }
 
@@ -76,6 +93,15 @@ impl Tree {
         }
         self.log_digest(h.zxid);
         applied
+    }
+
+    /// What came of a transaction is told: the memory of a multi's results serves the next one.
+    pub fn take_back(&mut self, applied: Applied) {
+        let mut parts = applied.parts;
+        if parts.capacity() <= PARTS_KEPT && parts.capacity() > self.spare_parts.capacity() {
+            parts.clear();
+            self.spare_parts = parts;
+        }
     }
 
     fn apply_one<'t>(&mut self, h: &TxnHeader, k: i32, txn: &'t Txn, changes: &mut Changes<'t>) -> Applied {
@@ -126,8 +152,11 @@ impl Tree {
 
     fn apply_multi<'t>(&mut self, h: &TxnHeader, parts: &'t [SubTxn], changes: &mut Changes<'t>) -> Applied {
         let failed = parts.iter().any(|p| p.kind == kind::ERROR);
-        let mut all = Applied { code: Code::Ok, stat: None, parts: Vec::with_capacity(parts.len()) };
-        changes.0.reserve(parts.len());
+        let mut all = Applied { code: Code::Ok, stat: None, parts: std::mem::take(&mut self.spare_parts) };
+        all.parts.reserve(parts.len());
+        if changes.heard() {
+            changes.all.reserve(parts.len());
+        }
         let mut after_error = false;
         for part in parts {
             let (k, one) = match &part.txn {

@@ -4,7 +4,8 @@
 //! # Invariants
 //!
 //! * Before an older node changes, every snapshot under way keeps its image.
-//! * A node leaves the digest before it changes and enters it again after.
+//! * A node leaves the digest before it changes and enters it again after, with a digest of its own
+//!   that is always that of its present path, data and stat.
 //! * The parent's child version and pzxid are only raised, so that a transaction which
 //!   a fuzzy snapshot already contains does not turn them back.
 
@@ -35,27 +36,33 @@ impl Tree {
     pub(super) fn digest_in(&mut self, id: u32) {
         let node = self.store.node(id);
         if self.cfg.digest && !node.excluded {
-            self.digest = self.digest.wrapping_add(digest::finish(node.prefix, &node.stat()));
+            self.digest = self.digest.wrapping_add(i64::from(node.digest));
         }
     }
 
     fn digest_out(&mut self, id: u32) {
         let node = self.store.node(id);
         if self.cfg.digest && !node.excluded {
-            self.digest = self.digest.wrapping_sub(digest::finish(node.prefix, &node.stat()));
+            self.digest = self.digest.wrapping_sub(i64::from(node.digest));
         }
     }
 
-    /// The digest's part of path and data, 0 where it is not needed.
-    fn prefix(&self, path: &str, data: Option<&[u8]>) -> u32 {
-        if self.cfg.digest && !digest::excluded(path) { digest::prefix(path, data) } else { 0 }
+    /// The digest of a node, 0 where it is not needed.
+    fn digest_of(&self, path: &str, data: Option<&[u8]>, stat: &StatPersisted) -> u32 {
+        if self.cfg.digest && !digest::excluded(path) { digest::of(path, data, stat) } else { 0 }
     }
 
     /// Changes the stat or ACL of a node.
     fn edit(&mut self, id: u32, change: impl FnOnce(&mut Node)) {
         self.keep_image(id);
         self.digest_out(id);
-        change(self.store.node_mut(id));
+        let digests = self.cfg.digest;
+        let node = self.store.node_mut(id);
+        let before = node.stat();
+        change(node);
+        if digests && !node.excluded {
+            node.digest = digest::moved(node.digest, &before, &node.stat());
+        }
         self.digest_in(id);
     }
 
@@ -76,15 +83,15 @@ impl Tree {
         data: Option<&[u8]>,
         node: Node,
     ) -> u32 {
-        let node = self.with_prefix(path, data, node);
+        let node = self.with_digest(path, data, node);
         let id = self.store.attach(parent, name, data, node);
         self.enter(id);
         id
     }
 
     /// A node that knows its place in the digest.
-    pub(super) fn with_prefix(&self, path: &str, data: Option<&[u8]>, mut node: Node) -> Node {
-        node.prefix = self.prefix(path, data);
+    pub(super) fn with_digest(&self, path: &str, data: Option<&[u8]>, mut node: Node) -> Node {
+        node.digest = self.digest_of(path, data, &node.stat());
         node.excluded = digest::excluded(path);
         node
     }
@@ -104,10 +111,10 @@ impl Tree {
         self.owners.remove(id, self.cfg.owner(owner));
         self.acls.release(slot);
         self.store.set_data(id, record.data);
-        let prefix = self.prefix(record.path, record.data);
+        let digest = self.digest_of(record.path, record.data, &record.stat);
         let node = self.store.node_mut(id);
         node.set_stat(&record.stat);
-        (node.prefix, node.acl) = (prefix, new.acl);
+        (node.digest, node.acl) = (digest, new.acl);
         self.owners.add(id, self.cfg.owner(new.owner));
         self.digest_in(id);
     }
@@ -257,22 +264,22 @@ impl Tree {
         changes: Option<&mut Changes<'t>>,
     ) -> Result<Stat, Code> {
         let id = self.find_raw(path).ok_or(Code::NoNode)?;
-        let prefix = self.prefix(path, data);
         let old = self.store.node(id).data_len().unwrap_or(0) as i64;
         self.keep_image(id);
         self.digest_out(id);
         self.store.set_data(id, data);
         let node = self.store.node_mut(id);
-        if !mutant::on("digest-stale") {
-            node.prefix = prefix;
-        }
         (node.mtime, node.mzxid, node.version) = (time, zxid.0, version);
+        if !mutant::on("digest-stale") {
+            let stat = node.stat();
+            self.store.node_mut(id).digest = self.digest_of(path, data, &stat);
+        }
         self.digest_in(id);
         let stat = self.client_stat(id);
         let grown = data.map_or(0, <[u8]>::len) as i64 - old;
         self.quota_changed(path, 0, grown);
         self.data_size += grown;
-        if let Some(changes) = changes {
+        if let Some(changes) = changes.filter(|changes| changes.heard()) {
             changes.push(EventKind::DataChanged, Cow::Borrowed(path), self.acl_of(id), zxid);
         }
         Ok(stat)

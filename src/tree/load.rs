@@ -103,7 +103,7 @@ impl TreeBuilder {
             new = Node::new(&crate::types::StatPersisted { cversion: 0, ..node.stat });
         }
         new.acl = self.slot(node.acl);
-        let new = self.tree.with_prefix(node.path, node.data, new);
+        let new = self.tree.with_digest(node.path, node.data, new);
         let id = self.tree.store.attach_unindexed(parent, name, node.data, new);
         self.tree.enter(id);
         if self.indexed.is_some() {

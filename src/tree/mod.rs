@@ -102,6 +102,8 @@ pub struct Tree {
     digest_log: VecDeque<(Zxid, i64)>,
     last_zxid: Zxid,
     data_size: i64,
+    /// See [`Tree::take_back`].
+    spare_parts: Vec<(i32, Applied)>,
 }
 
 impl Tree {
@@ -130,9 +132,11 @@ impl Tree {
             digest_log: VecDeque::new(),
             last_zxid: Zxid::ZERO,
             data_size: 0,
+            spare_parts: Vec::new(),
             cfg,
         };
         tree.acls.hold(acl::OPEN_SLOT);
+        tree.store.node_mut(ROOT).digest = digest::of("/", Some(b""), &Default::default());
         tree.digest_in(ROOT);
         tree
     }

@@ -335,9 +335,8 @@ impl Tree {
             *uses.entry(node.acl).or_default() += 1;
             if !node.excluded {
                 let path = self.store.path(id);
-                let prefix = digest::prefix(&path, self.store.data(id));
-                assert_eq!(node.prefix, prefix);
-                digest = digest.wrapping_add(digest::finish(prefix, &node.stat()));
+                assert_eq!(node.digest, digest::of(&path, self.store.data(id), &node.stat()));
+                digest = digest.wrapping_add(i64::from(node.digest));
             }
             owned += usize::from(node.owner != 0);
         });

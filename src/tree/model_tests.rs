@@ -123,9 +123,9 @@ fn step(tree: &mut Tree, model: &mut Model, h: &TxnHeader, txn: &Txn) {
     let mut fired: Vec<Fired> = Vec::new();
     assert_eq!(done(&applied), model.apply(h, txn, &mut fired), "{txn:?}");
     let ours: Vec<Fired> =
-        changes.0.iter().map(|c| (c.kind, c.path.clone().into_owned(), c.acl.to_vec())).collect();
+        changes.all.iter().map(|c| (c.kind, c.path.clone().into_owned(), c.acl.to_vec())).collect();
     assert_eq!(ours, fired, "{txn:?}");
-    assert!(changes.0.iter().all(|c| c.zxid == h.zxid));
+    assert!(changes.all.iter().all(|c| c.zxid == h.zxid));
 }
 
 /// A snapshot under way: its bytes so far, and what the tree was at its begin.

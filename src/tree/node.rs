@@ -43,8 +43,8 @@ pub(super) struct Node {
     pub(super) children: u32,
     /// Slot in the ACL table.
     pub(super) acl: u32,
-    /// [`super::digest::prefix`]; 0 when digests are off or the node is outside of them.
-    pub(super) prefix: u32,
+    /// [`super::digest::of`] it as it is; 0 when digests are off or the node is outside of them.
+    pub(super) digest: u32,
     slot: u32,
     name_len: u32,
     data_len: u32,
@@ -72,7 +72,7 @@ impl Node {
             position: 0,
             children: NONE,
             acl: 0,
-            prefix: 0,
+            digest: 0,
             slot: 0,
             name_len: 0,
             data_len: NULL,

@@ -137,7 +137,7 @@ fn a_closed_session_loses_the_listed_paths_first() {
     let close = Txn::CloseSession { paths: Some(vec!["/e2".into(), "/nothing".into()]) };
     let mut changes = Changes::default();
     t.apply(&header(9, 7, kind::CLOSE_SESSION), &close, &mut changes);
-    let fired: Vec<_> = changes.0.iter().map(|c| (c.kind, &*c.path)).collect();
+    let fired: Vec<_> = changes.all.iter().map(|c| (c.kind, &*c.path)).collect();
     let (deleted, children) = (EventKind::Deleted, EventKind::ChildrenChanged);
     assert_eq!(fired[..4], [(deleted, "/e2"), (children, "/"), (deleted, "/e1"), (children, "/")]);
     assert_eq!((t.ephemerals_count(), t.ephemeral_sessions().count(), t.node_count()), (0, 0, 5));

@@ -81,10 +81,10 @@ impl<'a> NodeView<'a> {
         self.tree.cfg.owner(self.node.owner)
     }
 
-    /// CRC-32 of path and data ([`super::digest::prefix`]), 0 when it is not in the digest:
-    /// with it the leader knows the digest after a change that is not applied yet.
-    pub fn crc_prefix(&self) -> u32 {
-        self.node.prefix
+    /// Its digest ([`super::digest::of`]), 0 when it is not in the tree's: with it the leader
+    /// knows the tree's digest after a change that is not applied yet.
+    pub fn digest(&self) -> u32 {
+        self.node.digest
     }
 }
 

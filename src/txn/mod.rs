@@ -160,10 +160,19 @@ const ENTRY_ROOM: usize = 160;
 impl Record {
     /// Encodes header, body and digest: the log's entry, and a proposal's data.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let parts = if let Txn::Multi(parts) = &self.txn { parts.len() } else { 1 };
-        // Right for names and data of usual size; a larger one costs another allocation.
-        let mut out = Vec::with_capacity(ENTRY_ROOM * parts.max(1) + ENTRY_ROOM / 2);
+        let mut out = Vec::with_capacity(self.expected_len());
         encode(self, &mut out);
         out
+    }
+
+    /// About how many bytes [`encode`] makes of it: right for names and data of usual size.
+    pub fn expected_len(&self) -> usize {
+        match &self.txn {
+            Txn::SetData { data: Some(data), .. } | Txn::Create(CreateTxn { data: Some(data), .. }) => {
+                ENTRY_ROOM + data.len()
+            }
+            Txn::Multi(parts) => ENTRY_ROOM * parts.len().max(1) + ENTRY_ROOM / 2,
+            _ => ENTRY_ROOM + ENTRY_ROOM / 2,
+        }
     }
 }

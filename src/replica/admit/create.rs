@@ -114,12 +114,13 @@ impl Admission<'_> {
         cversion: i32,
         mut mark: Option<&mut Mark>,
     ) {
-        let mut after = parent.clone();
-        after.children += 1;
-        after.stat.cversion = after.stat.cversion.max(cversion);
-        if after.stat.cversion > parent.stat.cversion {
-            after.stat.pzxid = self.zxid.0;
+        let mut stat = parent.stat;
+        stat.cversion = stat.cversion.max(cversion);
+        if stat.cversion > parent.stat.cversion {
+            stat.pzxid = self.zxid.0;
         }
+        let mut after = parent.with_stat(stat);
+        after.children += 1;
         self.outstanding.put(self.zxid, parent_path, Some(&parent), Some(after), mark.as_deref_mut());
         let stat = StatPersisted {
             czxid: self.zxid.0,
@@ -134,7 +135,7 @@ impl Admission<'_> {
             stat,
             children: 0,
             acl: acl.into(),
-            prefix: digest::prefix(path, data),
+            digest: digest::of(path, data, &stat),
             data_len: data.map_or(0, <[u8]>::len) as i64,
         };
         self.outstanding.put(self.zxid, path, None, Some(node), mark);

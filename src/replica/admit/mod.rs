@@ -27,6 +27,7 @@ use crate::session::Tracker;
 use crate::txn::{DIGEST_VERSION, Record, SubTxn, Txn, TxnDigest, TxnHeader, kind};
 use crate::types::{Acl, SessionId, Zxid, mutant, path};
 use bytes::Bytes;
+use std::cell::OnceCell;
 
 /// What admission looks at, and the one transaction that it makes.
 pub(super) struct Admission<'a> {
@@ -34,7 +35,11 @@ pub(super) struct Admission<'a> {
     pub store: &'a Store,
     pub sessions: &'a mut Tracker,
     pub outstanding: &'a mut Outstanding,
+    /// Empty lists for parts of multis.
+    pub lists: &'a mut Vec<Vec<SubTxn>>,
     pub session: SessionId,
+    /// What [`Admission::check_session`] said: the parts of a multi ask it again.
+    pub checked: OnceCell<Result<(), Refusal>>,
     pub identities: &'a Identities,
     /// Is the session held by another server than the one that asks?
     pub moved: bool,
@@ -134,6 +139,10 @@ impl Admission<'_> {
     /// `SessionTracker.checkSession`. A leader takes a session that it does not know for expired,
     /// unless it may be a local one of another server (`LeaderSessionTracker.checkSession`).
     fn check_session(&self) -> Result<(), Refusal> {
+        *self.checked.get_or_init(|| self.look_up_session())
+    }
+
+    fn look_up_session(&self) -> Result<(), Refusal> {
         match self.sessions.get(self.session) {
             Some(s) if s.is_closing() => Err(Code::SessionExpired.into()),
             Some(_) if self.moved => Err(Code::SessionMoved.into()),

@@ -18,8 +18,9 @@ impl Admission<'_> {
         if !only_writes(ops) {
             return Admitted::Txn(self.failed(Code::MarshallingError));
         }
-        let mut mark = self.outstanding.mark(ops.len());
-        let mut parts = Vec::with_capacity(ops.len());
+        let mut mark = self.outstanding.mark();
+        let mut parts = self.lists.pop().unwrap_or_default();
+        parts.reserve(ops.len());
         let mut refused = None;
         for op in ops {
             match self.one(&op.request, frame, Some(&mut mark)) {
@@ -41,6 +42,8 @@ impl Admission<'_> {
             }
             let failed = parts.len();
             parts = (0..ops.len()).map(|i| error_part(i, failed, code)).collect();
+        } else {
+            self.outstanding.keep(mark);
         }
         Admitted::Txn(self.record(kind::MULTI, Txn::Multi(parts)))
     }

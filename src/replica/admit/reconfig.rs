@@ -64,7 +64,7 @@ impl Admission<'_> {
         after.stat.version = -1;
         after.stat.mtime = self.wall_ms;
         after.stat.mzxid = self.zxid.0;
-        after.prefix = digest::prefix(CONFIG_PATH, Some(&data));
+        after.digest = digest::of(CONFIG_PATH, Some(&data), &after.stat);
         after.data_len = data.len() as i64;
         self.outstanding.put(self.zxid, CONFIG_PATH, Some(&node), Some(after), None);
         if let Some(standing) = self.standing.as_deref_mut() {

@@ -12,7 +12,7 @@ use crate::error::Code;
 use crate::proto::OpCode;
 use crate::tree::digest;
 use crate::txn::{SubTxn, Txn, kind};
-use crate::types::{Acl, Owner, mutant};
+use crate::types::{Acl, Owner, StatPersisted, mutant};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 
@@ -60,9 +60,9 @@ impl Admission<'_> {
         parent: NodeState,
         mut mark: Option<&mut Mark>,
     ) {
-        let mut after = parent.clone();
+        let stat = StatPersisted { pzxid: parent.stat.pzxid.max(self.zxid.0), ..parent.stat };
+        let mut after = parent.with_stat(stat);
         after.children -= 1;
-        after.stat.pzxid = after.stat.pzxid.max(self.zxid.0);
         self.outstanding.put(self.zxid, parent_path, Some(&parent), Some(after), mark.as_deref_mut());
         self.outstanding.put(self.zxid, path, Some(&node), None, mark);
     }
@@ -89,7 +89,7 @@ impl Admission<'_> {
         after.stat.version = version;
         after.stat.mtime = self.wall_ms;
         after.stat.mzxid = self.zxid.0;
-        after.prefix = digest::prefix(path, data);
+        after.digest = digest::of(path, data, &after.stat);
         after.data_len = len;
         self.outstanding.put(self.zxid, path, Some(&node), Some(after), mark);
         let txn = Txn::SetData { path: path.to_owned(), data: share(frame, data), version };
@@ -110,8 +110,7 @@ impl Admission<'_> {
         self.require(&node.acl, OpCode::SetAcl)?;
         let version = next_version(node.stat.aversion, version)?;
         self.may_grow()?;
-        let mut after = node.clone();
-        after.stat.aversion = version;
+        let mut after = node.with_stat(StatPersisted { aversion: version, ..node.stat });
         after.acl = acl.as_slice().into();
         self.outstanding.put(self.zxid, path, Some(&node), Some(after), mark);
         Ok(SubTxn { kind: kind::SET_ACL, txn: Txn::SetAcl { path: path.to_owned(), acl, version } })
