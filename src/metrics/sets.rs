@@ -143,8 +143,9 @@ impl SummarySet {
 /// (`PathUtils.getTopNamespace`); none for the root.
 #[inline]
 pub fn top_namespace(path: &str) -> Option<&str> {
-    let first = path.strip_prefix('/')?.split('/').next()?;
-    (!first.is_empty()).then_some(first)
+    let rest = path.strip_prefix('/')?;
+    let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+    rest.get(..end).filter(|first| !first.is_empty())
 }
 
 #[cfg(test)]

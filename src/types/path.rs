@@ -36,12 +36,15 @@ pub fn validate(path: &str) -> Result<(), PathError> {
     if path.ends_with('/') {
         return Err(PathError::TrailingSlash);
     }
-    for component in path[1..].split('/') {
+    for component in path.as_bytes()[1..].split(|byte| *byte == b'/') {
         match component {
-            "" => return Err(PathError::EmptyComponent),
-            "." | ".." => return Err(PathError::Relative),
+            b"" => return Err(PathError::EmptyComponent),
+            b"." | b".." => return Err(PathError::Relative),
             _ => {}
         }
+    }
+    if path.bytes().all(|b| matches!(b, 0x20..=0x7e)) {
+        return Ok(()); // the usual path, without decoding it
     }
     match path.chars().find(|&c| !allowed(c)) {
         Some(c) => Err(PathError::Character(c)),
