@@ -1,5 +1,6 @@
 //! Storage as a whole, on a disk in memory.
 
+mod damaged;
 mod repeats;
 
 use super::log::read::tests::entry;

@@ -191,6 +191,12 @@ pub const ALL: &[Scenario] = &[
         .shaped(flips_in_long_logs),
     row("a snapshot's checksum is not compared", "snapshot-sum-ignored", &["I8", "I9", "I14"], 12)
         .shaped(flips),
+    row(
+        "a damaged snapshot is passed over although the logs lack what it held",
+        "damaged-snapshot-skipped",
+        &["I8", "I9"],
+        1557,
+    ),
     // Quorums, elections, liveness.
     row("ZOOKEEPER-1732: who looks is not heard by those who have a leader", "settled-silent", &["I15"], 2),
     row("ZOOKEEPER-1805: who looks does not hear those who have a leader", "settled-unheard", &["I15"], 0),

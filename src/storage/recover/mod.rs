@@ -6,7 +6,7 @@
 //!   then cut, removed and synced.
 //! * What recovery hands on is durable when it returns: a process that was killed may have left
 //!   records that no sync covered yet.
-//! * Nothing that a mark calls durable is missing from what is handed on.
+//! * Nothing that a mark calls durable, or a damaged snapshot held, is missing from what is handed on.
 
 mod check;
 mod repair;
@@ -16,9 +16,10 @@ pub use check::{check_dirs, lock_dirs};
 
 use super::error::{Notice, Result, StorageError, Trouble};
 use super::install::discard;
+use super::log::read::SegmentReader;
 use super::log::write::LogRules;
 use super::mark::{MarkSet, Marks};
-use super::names::{self, Dirs, SnapshotFile};
+use super::names::{self, Dirs, LogFile, SnapshotFile};
 use super::snapshot::{
     SnapshotInfo, SnapshotVisitor, SnapshotWriter, ZxidDigest, looks_valid, read_snapshot,
 };
@@ -173,6 +174,7 @@ pub fn examine<D: Disk, L: Loader>(disk: &D, dirs: &Dirs, rules: &Rules, loader:
     let base = found.info.map(|i| i.zxid);
     let replay = replay::replay(disk, dirs, base, &logs, marks.as_ref(), loader, &mut notices)?;
     check_reach(dirs, &found, &replay, marks.as_ref())?;
+    check_passed(disk, &found, &logs, replay.last)?;
     let (last, replayed) = (replay.last, replay.delivered);
     let Found { info: snapshot, file, .. } = found;
     Ok(Examined { snapshot, last, replayed, notices, file, replay, marks, installed, fresh })
@@ -236,8 +238,8 @@ fn no_snapshot(dirs: &Dirs) -> StorageError {
 struct Found {
     info: Option<SnapshotInfo>,
     file: Option<SnapshotFile>,
-    /// Highest zxid in the name of a snapshot that was complete once and is damaged now.
-    damaged: Option<SnapshotFile>,
+    /// Snapshots that were complete once and are damaged now, newest first.
+    damaged: Vec<SnapshotFile>,
 }
 
 fn load_snapshot<D: Disk, L: Loader>(
@@ -266,7 +268,7 @@ fn load_snapshot<D: Disk, L: Loader>(
             Err(e) => {
                 notices.push(Notice(format!("a snapshot cannot be used, trying an older one: {e}")));
                 first_error.get_or_insert(e);
-                found.damaged.get_or_insert(snapshot);
+                found.damaged.push(snapshot);
             }
         }
     }
@@ -295,7 +297,7 @@ fn load_one<D: Disk, L: Loader>(
 /// What is known to have been there must have been reached.
 fn check_reach(dirs: &Dirs, found: &Found, replay: &replay::Replay, marks: Option<&MarkSet>) -> Result<()> {
     let last = replay.last;
-    if let Some(s) = found.damaged.as_ref().filter(|s| s.zxid > last) {
+    if let Some(s) = found.damaged.first().filter(|s| s.zxid > last) {
         let what =
             format!("the newest snapshot is damaged, and the older ones with the logs reach only {last}");
         return Err(StorageError::damage(&s.path, 0, Some(s.zxid), what));
@@ -306,6 +308,38 @@ fn check_reach(dirs: &Dirs, found: &Found, replay: &replay::Replay, marks: Optio
         return Err(StorageError::damage(&dirs.log(), 0, last.next(), what).cured_by(marked_cure(dirs)));
     }
     Ok(())
+}
+
+/// What a damaged snapshot held must stand in the logs. One that a leader sent replaced them, and a log
+/// may lack what was applied before its own disk had it: then the next epoch's first record would
+/// follow the older snapshot's state as if nothing had been between them.
+fn check_passed<D: Disk>(disk: &D, found: &Found, logs: &[LogFile], last: Zxid) -> Result<()> {
+    let behind = found.damaged.iter().filter(|s| s.zxid <= last && !mutant::on("damaged-snapshot-skipped"));
+    for s in behind {
+        if !stands(disk, logs, s.zxid)? {
+            let what = "the snapshot is damaged, and the logs do not hold what led to it";
+            return Err(StorageError::damage(&s.path, 0, Some(s.zxid), what));
+        }
+    }
+    Ok(())
+}
+
+/// Is the transaction in the logs? An epoch's beginning never is: there it is enough that its log was
+/// not replaced.
+fn stands<D: Disk>(disk: &D, logs: &[LogFile], zxid: Zxid) -> Result<bool> {
+    let Some(log) = names::logs_after(logs, zxid).first().filter(|l| l.first <= zxid) else {
+        return Ok(false);
+    };
+    if zxid.counter() == 0 {
+        return Ok(true);
+    }
+    let mut reader = SegmentReader::open(disk, &log.path)?;
+    while let Some(entry) = reader.next_entry()? {
+        if entry.zxid == zxid {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The cure where marks contradict the files.
