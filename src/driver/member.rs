@@ -6,7 +6,8 @@
 //!   are one write and one sync; an epoch behind them is written after that sync.
 //! * While there is no room everything waits behind the append that found none.
 //! * After a failure that latched nothing is carried out any more, and nothing is promised.
-//! * A staged snapshot changes nothing before its [`DiskOp::Install`].
+//! * A staged snapshot changes nothing before its [`DiskOp::Install`]; one that the disk did not take
+//!   is a failure like that of the log.
 
 use super::branch::Branch;
 use super::load::Load;
@@ -79,6 +80,15 @@ impl<D: Disk> MemberWorker<D> {
     /// Keeps what `link` brought, complete, until its [`DiskOp::Install`]; an earlier one is dropped.
     pub fn stage(&mut self, link: LinkId, staged: Staged<D>) {
         self.staged = Some((link, staged));
+    }
+
+    /// A snapshot that was coming could not be written. For want of room it comes again with the next
+    /// leader; anything else is final, as it is for the log: a member that asked every leader anew for
+    /// what its disk does not take would never be one, and never be missed.
+    pub fn not_received(&mut self, e: StorageError) {
+        if !e.is_full() && !mutant::on("broken-disk-receives") {
+            self.worker.fail(e);
+        }
     }
 
     /// Carries out what waits and `ops`, as far as there is room; `ops` is empty afterwards.

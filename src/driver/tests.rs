@@ -1,7 +1,7 @@
 //! A member's disk, by its wishes and answers.
 
 use super::*;
-use crate::disk::mem::MemDisk;
+use crate::disk::mem::{Fault, MemDisk};
 use crate::disk::{Disk, Durable};
 use crate::replica::{DiskDone, DiskOp, StorageState};
 use crate::storage::{Dirs, Room, Rules};
@@ -214,6 +214,23 @@ fn a_snapshot_replaces_everything_once_it_is_installed() {
     let again = open(&rig.disk.crash_losing_all());
     assert_eq!((*again.start.promises.last.get(), again.start.znodes), (Zxid::new(4, 22), EMPTY + 22));
     assert_eq!((*again.start.promises.current.get(), *again.start.promises.accepted.get()), (0, 4));
+}
+
+/// A member that only lost its connection would ask the next leader, and the next, for what its disk
+/// does not take.
+#[test]
+fn a_disk_that_does_not_take_a_snapshot_that_comes_promises_nothing_more() {
+    for (fault, failed) in [(Fault::Io, true), (Fault::NoSpace, false)] {
+        let mut rig = open(&MemDisk::new());
+        rig.disk.fail_at(rig.disk.ops() + 1, fault, false);
+        let (dir, zxid) = (dirs().snap(), Zxid::new(4, 20));
+        let begun = SnapshotReceiver::begin(&rig.disk, &dir, &rules(), TreeConfig::default(), LINK, zxid);
+        let Err(e) = begun else { panic!("its file was made") };
+        rig.worker.not_received(e);
+        let told = rig.worker.check();
+        assert_eq!(told.iter().any(|d| matches!(d, DiskDone::Failed(_))), failed, "{told:?}");
+        assert_eq!(rig.worker.handle(&mut vec![DiskOp::Accepted(4)]).is_empty(), failed);
+    }
 }
 
 /// An installed snapshot stands alone: what lies before it cannot be rebuilt.

@@ -58,6 +58,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("memory-kept", "the tree is not taken to the log's end between two roles (ZOOKEEPER-2845)"),
     ("log-runs-on", "a member looks before its log is settled (ZOOKEEPER-4712)"),
     ("applied-at-proposal", "a follower applies a proposal before its commit (ZOOKEEPER-2247)"),
+    ("broken-disk-receives", "a disk that fails while a snapshot comes is asked again by every leader"),
     ("snapshot-in-memory", "a leader's snapshot is not written (ZOOKEEPER-3642)"),
     ("epoch-unsynced", "an epoch file is replaced without a sync (ZOOKEEPER-2307)"),
     ("segment-name-unsynced", "the name of a log segment is not synced (LazyFS 7)"),

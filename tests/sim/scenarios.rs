@@ -72,6 +72,18 @@ pub fn flips_in_long_logs(plan: &mut Plan) {
     (plan.shape.snap_count, plan.shape.window) = (100_000, 500);
 }
 
+/// A member comes back so late that it is sent a snapshot, and its disk fails about then.
+pub fn fails_while_a_snapshot_comes(plan: &mut Plan) {
+    use crate::faults::{Fault, What};
+    let who = plan.seed as usize % plan.shape.voters;
+    (plan.shape.window, plan.shape.snap_count) = (5, 100_000);
+    let fails = What::DiskFails { who, op: 10 + plan.seed % 60 };
+    plan.faults = Some(vec![
+        Fault { at: 20 * SECOND, lasts: 15 * SECOND, what: What::Crash { who, op: None } },
+        Fault { at: 34 * SECOND, lasts: 40 * SECOND, what: fails },
+    ]);
+}
+
 /// Several members, observers among them, and nothing goes wrong.
 pub fn calm(plan: &mut Plan) {
     plan.faults = Some(Vec::new());
@@ -197,6 +209,8 @@ pub const ALL: &[Scenario] = &[
         &["I8", "I9"],
         1557,
     ),
+    row("a disk that fails while a snapshot comes is asked for ever", "broken-disk-receives", &["I14"], 4)
+        .shaped(fails_while_a_snapshot_comes),
     // Quorums, elections, liveness.
     row("ZOOKEEPER-1732: who looks is not heard by those who have a leader", "settled-silent", &["I15"], 2),
     row("ZOOKEEPER-1805: who looks does not hear those who have a leader", "settled-unheard", &["I15"], 0),

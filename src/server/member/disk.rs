@@ -24,6 +24,7 @@ use crate::server::core::CoreMessage;
 use crate::server::desk::Desk;
 use crate::server::queue::{Queue, Taken};
 use crate::server::snapshots::LogDesk;
+use crate::storage::StorageError;
 use crate::types::{Instant, LinkId};
 use parking_lot::Mutex;
 
@@ -33,6 +34,8 @@ pub enum DiskWork<D: Disk> {
     Op(DiskOp, Instant),
     /// Keep a snapshot that a link brought until it is to be installed.
     Stage(LinkId, Box<Staged<D>>),
+    /// A snapshot that was coming could not be written.
+    NotReceived(StorageError),
     /// Remove old snapshots and logs.
     Purge,
     /// Settle and end.
@@ -137,6 +140,8 @@ impl<D: Disk> DiskThread<D> {
                     ops.push(op);
                 }
                 DiskWork::Stage(link, staged) => self.disk.worker.lock().stage(link, *staged),
+                // The next look at the disk, within a second, tells the core.
+                DiskWork::NotReceived(e) => self.disk.worker.lock().not_received(e),
                 DiskWork::Purge => self.purge(),
                 DiskWork::Finish => ends = true,
             }

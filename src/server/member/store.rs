@@ -11,7 +11,7 @@ use bytes::BytesMut;
 
 use super::disk::{DiskWork, MemberDisk};
 use crate::disk::Disk;
-use crate::driver::{LogSender, NotSent, SnapshotReceiver, SnapshotSender};
+use crate::driver::{LogSender, NotReceived, NotSent, SnapshotReceiver, SnapshotSender};
 use crate::limits::SNAPSHOT_STEP;
 use crate::net::links::{Chunks, Staging, Store};
 use crate::storage::{Dirs, Rules, StorageError};
@@ -50,18 +50,30 @@ struct Receiving<D: Disk> {
 impl<D: Disk> Staging for Receiving<D> {
     fn feed(&mut self, from: &mut BytesMut) -> Result<bool, String> {
         let complete = match &mut self.receiver {
-            Some(Ok(receiver)) => receiver.feed(from).map_err(|e| e.to_string())?,
-            Some(Err(e)) => return Err(e.to_string()),
+            Some(Ok(receiver)) => receiver.feed(from),
+            Some(Err(e)) => Err(NotReceived::Disk(e.clone())),
             None => return Ok(true),
         };
+        let complete = complete.map_err(|e| self.given_up(e))?;
         if !complete {
             return Ok(false);
         }
         if let Some(Ok(receiver)) = self.receiver.take() {
-            let staged = receiver.finish().map_err(|e| e.to_string())?;
+            let staged = receiver.finish().map_err(|e| self.given_up(e))?;
             self.disk.inbox.push(DiskWork::Stage(self.link, Box::new(staged)));
         }
         Ok(true)
+    }
+}
+
+impl<D: Disk> Receiving<D> {
+    /// The link ends; if the disk is why, the disk thread has to know.
+    fn given_up(&self, why: NotReceived) -> String {
+        let text = why.to_string();
+        if let NotReceived::Disk(e) = why {
+            self.disk.inbox.push(DiskWork::NotReceived(e));
+        }
+        text
     }
 }
 

@@ -13,7 +13,7 @@ use crate::heap::{MS, SECOND};
 use crate::history::upto;
 use crate::net::{Port, Who};
 use bytes::BytesMut;
-use oxkeeper::driver::{SnapshotReceiver, SnapshotSender};
+use oxkeeper::driver::{NotReceived, SnapshotReceiver, SnapshotSender};
 use oxkeeper::peer::codec::write_packet;
 use oxkeeper::peer::{Notification, Packet, PacketKind};
 use oxkeeper::replica::member::{LinkItem, MemberInput, OpenSnapshot};
@@ -276,7 +276,8 @@ impl World {
         let receiver = SnapshotReceiver::begin(&disk, &dir, &self.rules, tree, LinkId(link), zxid);
         match (receiver, self.link(who, link)) {
             (Ok(receiver), Some(l)) => l.receiver = Some(receiver),
-            _ => self.break_link(who, link, "the snapshot's file cannot be made"),
+            (Err(e), _) => self.not_received(who, link, NotReceived::Disk(e)),
+            (Ok(_), None) => {}
         }
     }
 
@@ -299,11 +300,20 @@ impl World {
                 self.tell(who, MemberInput::SnapshotReceived { link: LinkId(link), zxid });
                 true
             }
-            Err(_) => {
-                self.break_link(who, link, "the snapshot cannot be received");
+            Err(e) => {
+                self.not_received(who, link, e);
                 false
             }
         }
+    }
+
+    /// As the server does: the disk thread is told what the disk did not take.
+    fn not_received(&mut self, who: Who, link: u64, e: NotReceived) {
+        let why = e.to_string();
+        if let (NotReceived::Disk(e), Some(p)) = (e, &mut self.machines[who].process) {
+            p.worker.not_received(e);
+        }
+        self.break_link(who, link, &why);
     }
 
     /// This end gives up: the member is told, the other end sees the stream end.
