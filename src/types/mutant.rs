@@ -49,6 +49,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("difference-served", "a replica whose digest differs goes on serving"),
     ("vote-by-number", "votes are compared by the candidate's number alone (ZOOKEEPER-1514)"),
     ("settled-unheard", "who looks does not hear members that have a role (ZOOKEEPER-1805)"),
+    ("doubtful-leads", "who doubts its log leads again because others follow it still"),
     ("settled-silent", "members that have a role do not answer who looks (ZOOKEEPER-1732)"),
     ("epoch-told-unwritten", "a leader tells its epoch before it is written (ZOOKEEPER-1291)"),
     ("leads-while-establishing", "a leader serves before a quorum has its history (ZOOKEEPER-790)"),

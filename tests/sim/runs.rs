@@ -107,12 +107,16 @@ pub fn run_all(seeds: std::ops::Range<u64>) -> Result<Summary, String> {
     Err(format!("{}{others}", report(first, what)))
 }
 
-/// `OXKEEPER_SIM_SEED=n` replays one seed and prints its trace.
+/// `OXKEEPER_SIM_SEED=n` replays one seed and prints its trace; `OXKEEPER_SIM_MUTANT` with a defect.
 #[test]
 fn replay() {
     let asked = number("OXKEEPER_SIM_SEED");
     let seed = asked.unwrap_or(1) as u64;
     let plan = Plan { print: asked.is_some(), ..Plan::of(seed) };
+    #[cfg(feature = "mutants")]
+    if let Ok(defect) = std::env::var("OXKEEPER_SIM_MUTANT") {
+        oxkeeper::types::mutant::everywhere(defect);
+    }
     println!("{:?}", plan.shape);
     plan.schedule().iter().for_each(|f| println!("{f}"));
     let summary = run(&plan).unwrap_or_else(|what| panic!("{what}"));

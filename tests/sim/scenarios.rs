@@ -216,6 +216,7 @@ pub const ALL: &[Scenario] = &[
     row("ZOOKEEPER-1805: who looks does not hear those who have a leader", "settled-unheard", &["I15"], 0),
     row("ZOOKEEPER-1514: the vote is for the greatest number", "vote-by-number", HISTORY, 15),
     row("a proposal is committed without a quorum", "commit-without-quorum", &["I4"], 0),
+    row("who doubts its log leads, as others follow it still", "doubtful-leads", &["I14"], 2440),
     row("CORDS (FAST '17): a leader without a quorum leads on", "leads-without-quorum", &["I15"], 1),
     // Sessions, clients, watches.
     row("ZOOKEEPER-1367: sessions that are heard of elsewhere expire", "touches-unheard", &["I10"], 0),

@@ -136,9 +136,11 @@ impl Election {
         let State::Looking(round) = &self.state else { return false };
         let ballot = ballot(round);
         // A leader that crashed is still reported by those who have not noticed. This member
-        // itself leads only in the round in which it was elected.
+        // itself leads only in the round in which it was elected, and not with a database that has
+        // come in doubt since then: those who follow it notice that it is gone.
+        let trusted = round.initial.zxid != UNTRUSTED || mutant::on("doubtful-leads");
         let says_so = match note.leader == self.config.me {
-            true => self.clock == note.election_epoch,
+            true => trusted && self.clock == note.election_epoch,
             false => ballot.leads(note.leader),
         };
         says_so && self.quorums.holds(&ballot.agreeing(heard))

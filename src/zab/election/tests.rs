@@ -94,3 +94,22 @@ fn strangers_cost_no_memory_without_bound() {
         assert!(election.strangers.len() <= crate::limits::ELECTION_STRANGERS);
     }
 }
+
+/// It restarted and doubts its log; the others follow it still, and its round has the same number.
+#[test]
+fn who_doubts_its_log_does_not_lead_because_others_follow_it_still() {
+    for (last, leads) in [(Zxid::new(1, 5), true), (Zxid(-1), false)] {
+        let mut election = election();
+        election.look(Promises { last: durable(last), ..promises() }, Instant(0));
+        drain(&mut election);
+        for other in [2, 3] {
+            let follows = Notification { state: PeerState::Following, ..note(1, 1) };
+            election.handle(ServerId(other), &follows, Instant(0));
+        }
+        let elected = drain(&mut election)
+            .iter()
+            .any(|o| matches!(o, ElectionOutput::Elected { state: PeerState::Leading, .. }));
+        assert_eq!(elected, leads, "{last}");
+        assert_eq!(election.state() == PeerState::Looking, !leads);
+    }
+}
