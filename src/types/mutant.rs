@@ -65,6 +65,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("segment-name-unsynced", "the name of a log segment is not synced (LazyFS 7)"),
     ("torn-tail-refused", "a torn record at the end of the log refuses the start (ZOOKEEPER-2560)"),
     ("emptied-disk-trusted", "an emptied disk votes (ZOOKEEPER-2325)"),
+    ("unadopted-trusted", "an emptied disk votes when a leader has filled it, before it adopts an epoch"),
     ("snapshot-without-sessions", "a snapshot has no sessions (ZOOKEEPER-3144)"),
     ("snapshot-lacks-acl", "a snapshot lacks ACLs (ZOOKEEPER-4846)"),
     ("pzxid-forgotten", "a snapshot is read without pzxid (ZOOKEEPER-3125)"),

@@ -5,7 +5,7 @@
 //! * [`Promises`] holds proofs, not claims.
 
 use crate::disk::Durable;
-use crate::types::{ServerId, Zxid};
+use crate::types::{ServerId, Zxid, mutant};
 use bytes::Bytes;
 
 /// Whom a member wants to lead, and why.
@@ -32,6 +32,18 @@ pub struct Promises {
     pub accepted: Durable<u32>,
 }
 
+impl Promises {
+    /// Does it hold transactions of an ensemble, and never adopted an epoch? A disk that was emptied
+    /// looks so between a leader's snapshot and NEWLEADER: it holds everything that counts, but its claim
+    /// of epoch 0 loses to members that hold less of it. It neither votes nor counts before it has
+    /// adopted an epoch. No ensemble is left without a leader by that: before an epoch's first transaction
+    /// a quorum has adopted it. (What a standalone server wrote is of epoch 0.)
+    pub fn is_unadopted(&self) -> bool {
+        let last = *self.last.get();
+        *self.current.get() == 0 && last.0 > 0 && last.epoch() > 0 && !mutant::on("unadopted-trusted")
+    }
+}
+
 /// A transaction on its way, as bytes of the log (`Record::to_bytes`): encoded once, shared by
 /// the log and all links.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,4 +66,23 @@ pub struct LogView {
     /// Is what follows small enough, against the newest snapshot (`snapshotSizeFactor`), to be sent
     /// in its place?
     pub affordable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Synced;
+
+    #[test]
+    fn what_a_leader_filled_is_unadopted_until_its_epoch_is_written() {
+        let unadopted = |last, current| {
+            let durable = Synced::by_disk();
+            let epoch = Durable::new(current, &durable);
+            Promises { last: Durable::new(last, &durable), current: epoch, accepted: epoch }.is_unadopted()
+        };
+        assert!(unadopted(Zxid::new(2, 5), 0));
+        assert!(!unadopted(Zxid::new(2, 5), 1), "a tail of a later epoch");
+        assert!(!unadopted(Zxid(5), 0), "a standalone server's");
+        assert!(!unadopted(Zxid::ZERO, 0) && !unadopted(Zxid(-1), 0));
+    }
 }

@@ -190,6 +190,12 @@ pub const ALL: &[Scenario] = &[
         27,
     ),
     row("ZOOKEEPER-2325: an emptied disk is trusted", "emptied-disk-trusted", &["I14"], 10),
+    row(
+        "an emptied disk is trusted when it is filled, before it adopts an epoch",
+        "unadopted-trusted",
+        &["I14"],
+        2152,
+    ),
     row("LazyFS 7: a log segment's name is not synced", "segment-name-unsynced", &["I4", "I14"], 0)
         .shaped(snapshots),
     row(

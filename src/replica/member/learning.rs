@@ -68,7 +68,7 @@ impl Member {
             init_limit: self.config.init_limit,
             sync_limit: self.config.sync_limit,
             reconfig: self.config.replica.reconfig_enabled,
-            relearn: self.relearn,
+            relearn: self.must_learn(),
             relay: self.config.relays.then(|| RelayConfig {
                 force_snapshot: self.config.force_snapshot,
                 from_log: self.config.snapshot_size_factor >= 0.0,

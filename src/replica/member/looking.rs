@@ -6,7 +6,11 @@
 //!   tree is at the end of its log.
 //! * A tree that differs votes for nobody, its end counts as "not to be trusted", until no leader was
 //!   found for initLimit: then every tree may differ, and one of them has to be taken. So it is with a
-//!   log that may have lost what was promised.
+//!   log that may have lost what was promised. That way out is the ensemble's only one if a quorum
+//!   doubts, and it is safe as long as what one of them lost another one has: a tree is read anew from
+//!   a log that holds all it promised, a log whose cut was refused holds more than that, and of a torn
+//!   log's promises nobody can tell: those that lost the same ones must not be a quorum.
+//! * One that never adopted an epoch has no such way out ([`Promises::is_unadopted`]).
 
 use super::{Member, MemberOutput, Phase};
 use crate::disk::Durable;
@@ -113,8 +117,13 @@ impl Member {
         self.phase = Phase::Looking { read_only_at, trust_at };
         self.election.set_quorums(self.membership.quorums());
         let last = self.promises.last;
-        let last = if self.relearn { last.map(|_| Zxid(-1)) } else { last };
+        let last = if self.must_learn() { last.map(|_| Zxid(-1)) } else { last };
         self.election.look(Promises { last, ..self.promises }, now.mono);
+    }
+
+    /// Must it learn from a leader before it votes, leads or is counted?
+    pub(super) fn must_learn(&self) -> bool {
+        self.relearn || self.promises.is_unadopted()
     }
 
     pub(super) fn looking_timeout(&mut self, now: Now) {

@@ -86,7 +86,7 @@ impl Member {
     pub(super) fn take_designated_role(&mut self, now: Now) -> bool {
         let Some((state, vote)) = self.designated.take() else { return false };
         // Without a database that is to be trusted nobody leads.
-        if self.relearn || self.promises.last.get().0 < 0 {
+        if self.must_learn() || self.promises.last.get().0 < 0 {
             return false;
         }
         self.phase = Phase::Looking { read_only_at: None, trust_at: None };
