@@ -23,8 +23,11 @@ impl Check for ExactSync {
         let here = id(*who);
         match history::entry(its, mine.zxid) {
             Some(e) if e.chain == mine.chain => {}
-            // The leader may be deposed, restarted and cut meanwhile: then the epoch's own history tells.
-            _ if view.book.pages[leader].epoch != change.epoch => return Ok(()),
+            // The leader may be deposed, restarted and cut, or its disk emptied, meanwhile: then the
+            // epoch's own history tells.
+            _ if view.book.pages[leader].epoch != change.epoch || view.book.pages[leader].wiped => {
+                return Ok(());
+            }
             _ => {
                 return Err(format!(
                     "{here} serves epoch {} with a log that ends with {} and is no part of the history of its leader {}, which ends with {}",

@@ -79,10 +79,11 @@ impl ClientOrder {
     }
 }
 
-/// Was it refused because its session had gone elsewhere?
+/// Was it refused because its session had gone elsewhere, or ended? One that was held up on its way
+/// through a member comes behind the session's end, and changes nothing.
 fn is_refused(txn: &Txn) -> bool {
     match txn {
-        Txn::Error { err } => *err == Code::SessionMoved.number(),
+        Txn::Error { err } => [Code::SessionMoved, Code::SessionExpired].iter().any(|c| c.number() == *err),
         Txn::Multi(parts) => parts.iter().any(|part| is_refused(&part.txn)),
         _ => false,
     }
