@@ -2,6 +2,7 @@
 //!
 //! # Invariants
 //! * An observer is never connected to the leader while a follower serves observers.
+//! * Behind each follower it learns what the leader has committed, not only that the follower is there.
 //! * Writes through an observer, and what it holds at the end, are judged as everybody's.
 
 use std::time::{Duration, Instant};
@@ -30,6 +31,30 @@ fn master(group: &mut Group, observer: u64, wanted: impl Fn(i64) -> bool) -> Res
     }
 }
 
+/// Waits until an observer has applied what another member has now.
+fn learns(group: &mut Group, observer: u64, from: u64) -> Result<(), String> {
+    let applied = |group: &mut Group, id: u64| {
+        let said = group.member(id).ask("srvr").unwrap_or_default();
+        let hex = fourlw::value(&said, "Zxid").and_then(|zxid| zxid.strip_prefix("0x"));
+        hex.and_then(|hex| i64::from_str_radix(hex, 16).ok())
+    };
+    let deadline = Instant::now() + SETTLE;
+    let mut goal = None;
+    loop {
+        goal = goal.or_else(|| applied(group, from));
+        let at = applied(group, observer);
+        match (goal, at) {
+            (Some(goal), Some(at)) if at >= goal => return Ok(()),
+            _ if Instant::now() > deadline => {
+                let (goal, at) = (goal.unwrap_or_default(), at.unwrap_or_default());
+                let said = format!("server {observer} stays at 0x{at:x}, server {from} was at 0x{goal:x}");
+                return Err(format!("{said}\n{}", group.logs()));
+            }
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
 /// Three voters of one kind, an observer of the other: it loses the follower that serves it, then the leader goes.
 fn story(voters: Kind, observer: Kind) -> Result<String, String> {
     let lines = vec![format!("observerMasterPort={}", ports::lasting())];
@@ -44,12 +69,14 @@ fn story(voters: Kind, observer: Kind) -> Result<String, String> {
     group.member(first as u64).kill();
     let second = master(&mut group, 4, |id| follows(leader, id) && id != first)?;
     progress(&loads)?;
+    learns(&mut group, 4, leader)?;
     group.join(first as u64)?;
     progress(&loads)?;
     group.member(leader).kill();
     let next = group.leader(SETTLE)?;
     let third = master(&mut group, 4, |id| (1..=3).contains(&id) && id as u64 != leader)?;
     progress(&loads)?;
+    learns(&mut group, 4, next)?;
     group.join(leader)?;
     group.wait_all()?;
     progress(&loads)?;
