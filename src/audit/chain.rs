@@ -33,7 +33,9 @@ impl Link {
     pub fn parse(text: &str) -> Option<Link> {
         let (number, hash) = text.split_once(':')?;
         let plain = number.bytes().all(|b| b.is_ascii_digit()) && (number == "0" || !number.starts_with('0'));
-        if !plain || hash.len() != 64 || hash.bytes().any(|b| b.is_ascii_uppercase()) {
+        // Each byte is tested: reading numbers lets a sign pass, and `+a` is not what was written for `0a`.
+        let digits = hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if !plain || hash.len() != 64 || !digits {
             return None;
         }
         let mut bytes = [0; 32];
@@ -185,7 +187,7 @@ mod tests {
             append(&mut out, layout, &records(layout)[0], &mut last);
             out.pop();
             for at in 0..out.len() {
-                for flip in [1, 0x20, 0x80] {
+                for flip in 1..=255 {
                     let mut line = out.clone();
                     line[at] ^= flip;
                     let fits = Line::parse(&line).is_some_and(|l| l.follows(&Link::START));
@@ -206,5 +208,7 @@ mod tests {
         }
         assert_eq!(Link::parse(&text.to_uppercase()), None);
         assert_eq!(Link::parse(&format!("{text}0")), None);
+        let signed = Link { number: 7, hash: [0x0a; 32] }.to_string().replacen("0a", "+a", 1);
+        assert_eq!(Link::parse(&signed), None);
     }
 }
