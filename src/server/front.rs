@@ -23,7 +23,7 @@ use super::logins::{Logins, Mechanisms};
 use super::member::Face;
 use super::queue::Queue;
 use super::restore::SnapshotDesk;
-use super::secure::SecureClients;
+use super::secure::{self, SecureClients};
 use super::status::Facts;
 use super::strangers::Strangers;
 use crate::admin::{FourLetterWords, Whitelist};
@@ -58,13 +58,13 @@ pub struct Front {
     /// What a member of an ensemble shows; a standalone server has none.
     face: OnceLock<Arc<Face>>,
     snapshots: OnceLock<Arc<dyn SnapshotDesk>>,
-    /// TLS of the admin port.
-    admin_tls: OnceLock<Arc<ServerTls>>,
     words: FourLetterWords,
     throttle: Option<Mutex<BlueThrottle>>,
     large: Option<Arc<LargeBudget>>,
     /// Ports beside the client port that have certificates of their own.
     certificates: Mutex<Vec<(&'static str, NotAfter)>>,
+    /// HTTP ports with keys of their own.
+    keyed: Mutex<Vec<(&'static str, Arc<ServerTls>)>>,
     /// Sessions without a login, where one is required.
     strangers: Option<Arc<Strangers>>,
     logins: OnceLock<Arc<Logins>>,
@@ -118,13 +118,13 @@ impl Front {
             audit: OnceLock::new(),
             face: OnceLock::new(),
             snapshots: OnceLock::new(),
-            admin_tls: OnceLock::new(),
             words: FourLetterWords::new(Whitelist::new(
                 &settings.fourlw,
                 settings.session.readonlymode_enabled,
             )),
             throttle: throttle.map(Mutex::new),
             certificates: Mutex::default(),
+            keyed: Mutex::default(),
             large: large.map(|t| Arc::new(LargeBudget::new(t, settings.throttle.large_request_max_bytes))),
             strangers: Enforcement::of(&settings.auth)
                 .is_secure()
@@ -190,17 +190,6 @@ impl Front {
     /// The four-letter words, whose trace mask and gate admin commands share.
     pub fn words(&self) -> &FourLetterWords {
         &self.words
-    }
-
-    /// The admin port speaks TLS by these keys.
-    pub fn admin_tls_is(&self, tls: Arc<ServerTls>) {
-        let first = self.admin_tls.set(tls);
-        debug_assert!(first.is_ok(), "there is one admin port");
-    }
-
-    /// Last second of the validity of the admin port's certificate, Unix time.
-    pub fn admin_certificate(&self) -> Option<i64> {
-        self.admin_tls.get().and_then(|tls| tls.own_not_after())
     }
 
     /// Is nothing served any more?
@@ -318,9 +307,21 @@ impl Front {
         self.certificates.lock().push((port, Box::new(not_after)));
     }
 
+    /// An HTTP port speaks TLS by these keys: they are looked at with all others, and so is their certificate's end.
+    pub fn has_keys(&self, port: &'static str, tls: &Arc<ServerTls>) {
+        self.keyed.lock().push((port, Arc::clone(tls)));
+        let ends = Arc::clone(tls);
+        self.has_certificate(port, move || ends.own_not_after());
+    }
+
+    /// HTTP ports with keys of their own.
+    pub fn keyed(&self) -> Vec<(&'static str, Arc<ServerTls>)> {
+        self.keyed.lock().clone()
+    }
+
     /// The last second of validity of every port's certificate, Unix time.
     pub fn certificates(&self) -> Vec<(&'static str, i64)> {
-        let client = self.tls.own_not_after().map(|end| ("client", end));
+        let client = self.tls.own_not_after().map(|end| (secure::CLIENT, end));
         let others = self.certificates.lock();
         let others = others.iter().filter_map(|(port, not_after)| Some((*port, not_after()?)));
         client.into_iter().chain(others).collect()

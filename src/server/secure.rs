@@ -1,4 +1,4 @@
-//! TLS of the client ports: acceptor, identities of certificates, refusals, hot reload.
+//! TLS of the client ports: acceptor, identities of certificates, refusals; hot reload of these and of the HTTP ports.
 //!
 //! # Invariants
 //!
@@ -25,6 +25,9 @@ use crate::net::{Peer, Wire};
 use crate::os::clock;
 use crate::replica::Conn;
 use crate::tls::{Polled, Role, ServerTls, TlsError, X509Identity};
+
+/// The client ports, in logs and metrics.
+pub const CLIENT: &str = "client";
 
 /// What the front knows of TLS.
 pub struct SecureClients {
@@ -146,39 +149,94 @@ pub fn refused(front: &Front, peer: Peer, refusal: &Refusal) {
 /// Looks at the client ports' files until the task is aborted, where that is switched on.
 pub async fn reload_loop(front: Arc<Front>) {
     if let Some(tls) = front.tls.tls.clone().filter(|_| front.tls.reload) {
-        reload(front, tls).await;
+        reload(front, CLIENT, tls).await;
     }
 }
 
 /// Looks at the files of a port until the task is aborted.
-pub async fn reload(front: Arc<Front>, tls: Arc<ServerTls>) {
+pub async fn reload(front: Arc<Front>, port: &'static str, tls: Arc<ServerTls>) {
     loop {
         tokio::time::sleep(Duration::from_millis(TLS_RELOAD_MS)).await;
         let (front, tls) = (Arc::clone(&front), Arc::clone(&tls));
-        if tokio::task::spawn_blocking(move || look_at(&front, &tls)).await.is_err() {
+        if tokio::task::spawn_blocking(move || look_at(&front, port, &tls)).await.is_err() {
             return;
         }
     }
 }
 
-/// Looks at the client ports' files now, and takes over what has changed.
+/// Looks at the files of the client and HTTP ports now, and takes over what has changed.
 pub fn look(front: &Front) {
     if let Some(tls) = &front.tls.tls {
-        look_at(front, tls);
+        look_at(front, CLIENT, tls);
+    }
+    for (port, tls) in front.keyed() {
+        look_at(front, port, &tls);
     }
 }
 
-fn look_at(front: &Front, tls: &ServerTls) {
+fn look_at(front: &Front, port: &str, tls: &ServerTls) {
     match tls.poll() {
         Polled::Unchanged => {}
         Polled::Reloaded(notices) => {
             front.metrics.tls.reloaded();
-            notices.iter().for_each(|notice| warn!("tls: {notice}"));
-            info!("tls: changed key store, trust store or revocation lists are in use for new connections");
+            notices.iter().for_each(|notice| warn!(port, "tls: {notice}"));
+            info!(
+                port,
+                "tls: changed key store, trust store or revocation lists are in use for new connections"
+            );
         }
         Polled::Kept(e) => {
             front.metrics.tls.reload_failed();
-            warn!("{e}; what was in use stays in use");
+            warn!(port, "{e}; what was in use stays in use");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::super::status::Facts;
+    use super::*;
+    use crate::config::settings::ClientAuth;
+    use crate::metrics::{Metrics, Provider};
+
+    /// Writes a key with a certificate that ends in `year`.
+    fn write(path: &std::path::Path, year: i32) {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.not_after = date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let text = params.self_signed(&key).expect("a certificate").pem() + &key.serialize_pem();
+        std::fs::write(path, text).expect("written");
+    }
+
+    /// No task looks every second here: a reload looks by itself, and at every port.
+    #[test]
+    fn a_look_takes_over_the_keys_of_http_ports_and_keeps_what_it_cannot_replace() {
+        let home = tempfile::tempdir().expect("a directory");
+        let settings = Settings::default();
+        let metrics = Arc::new(Metrics::new(Provider::Prometheus));
+        let clients = SecureClients::new(&settings).expect("no TLS");
+        let front = Front::new(&settings, metrics, Facts::new(&settings), clients);
+        for port in ["admin", "metrics"] {
+            let key = home.path().join(port);
+            write(&key, 2050);
+            let mut side = settings.tls.quorum.clone();
+            side.client_auth = ClientAuth::None;
+            side.key_store.location = Some(key.clone());
+            side.key_store.kind = Some(crate::config::settings::StoreKind::Pem);
+            let (tls, _) = ServerTls::new(&side, Role::Http { prefix: "ssl." }).expect("good keys");
+            front.has_keys(port, &Arc::new(tls));
+        }
+        let years = |front: &Front| -> Vec<(&str, i64)> {
+            let ends = front.certificates().into_iter();
+            ends.map(|(port, end)| (port, 1970 + (end + 86_400) / 31_556_952)).collect()
+        };
+        assert_eq!(years(&front), [("admin", 2050), ("metrics", 2050)]);
+        write(&home.path().join("admin"), 2060);
+        std::fs::write(home.path().join("metrics"), "no keys").expect("written");
+        look(&front);
+        assert_eq!(years(&front), [("admin", 2060), ("metrics", 2050)]);
+        assert_eq!(front.metrics.tls.reloads(), (1, 1));
     }
 }

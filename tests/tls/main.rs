@@ -7,6 +7,7 @@
 mod support;
 
 mod clients;
+mod http;
 mod identities;
 #[path = "../support/pki.rs"]
 mod pki;

@@ -12,7 +12,7 @@ use crate::support::{Kind, Server};
 const ROTATIONS: u64 = 5;
 
 /// The serial number of the certificate that the port shows, by openssl.
-fn shown(pki: &Pki, port: u16) -> Option<String> {
+pub fn shown(pki: &Pki, port: u16) -> Option<String> {
     let script = format!(
         "openssl s_client -connect 127.0.0.1:{port} -cert {key} -key {key} </dev/null 2>/dev/null | openssl x509 -noout -serial",
         key = pki.path("client.pem").display()

@@ -31,8 +31,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use super::Failure;
 use super::front::Front;
+use super::{Failure, secure};
 use crate::auth::Providers;
 use crate::auth::names::NamePolicy;
 use crate::config::Settings;
@@ -41,10 +41,9 @@ use crate::error::ExitCode;
 use crate::kerberos::server::NoMeters;
 use crate::kerberos::spnego::Spnego;
 use crate::kerberos::{self, GssapiConfig};
-use crate::limits::TLS_RELOAD_MS;
 use crate::net::ListenAddress;
 use crate::net::http::{HttpListener, HttpWire, serve};
-use crate::tls::{Polled, Role, ServerTls};
+use crate::tls::{Role, ServerTls};
 use identity::Gatekeeper;
 use site::AdminSite;
 use snapshots::Snapshots;
@@ -107,8 +106,8 @@ pub fn open(
     info!(address = %local, commands = admin.command_url, "the admin server is open to {whom}");
     let mut tasks = vec![serve(listener, Arc::new(site)).map_err(failed)?];
     if let Some(tls) = tls {
-        front.admin_tls_is(Arc::clone(&tls));
-        tasks.push(tokio::spawn(reload(tls)));
+        front.has_keys("admin", &tls);
+        tasks.push(tokio::spawn(secure::reload(Arc::clone(front), "admin", tls)));
     }
     Ok(tasks)
 }
@@ -134,20 +133,6 @@ fn wire(settings: &Settings) -> Result<Option<Arc<ServerTls>>, Failure> {
         tls.map_err(|e| Failure::new(ExitCode::AdminServer, format!("the admin server: {e}")))?;
     notices.iter().for_each(|notice| warn!("admin server: tls: {notice}"));
     Ok(Some(Arc::new(tls)))
-}
-
-/// Keys and trust are read again when their files change.
-async fn reload(tls: Arc<ServerTls>) {
-    loop {
-        tokio::time::sleep(Duration::from_millis(TLS_RELOAD_MS)).await;
-        let acceptor = Arc::clone(&tls);
-        let Ok(polled) = tokio::task::spawn_blocking(move || acceptor.poll()).await else { return };
-        match polled {
-            Polled::Unchanged => {}
-            Polled::Reloaded(_) => info!("admin server: tls: changed files are in use for new connections"),
-            Polled::Kept(e) => warn!("admin server: {e}; what was in use stays in use"),
-        }
-    }
 }
 
 /// Logins by Kerberos over HTTP.

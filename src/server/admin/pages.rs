@@ -118,12 +118,8 @@ fn guarded(reply: Reply) -> Reply {
 fn overview(source: &LiveSource<'_>, front: &Front) -> Overview {
     let now = clock::wall_ms();
     let mut expiries = Vec::new();
-    if let Some(ends) = front.tls.own_not_after() {
-        let what = "Certificate of the client ports".to_owned();
-        expiries.push(Expiry { what, left_ms: ends.saturating_mul(1000) - now });
-    }
-    if let Some(ends) = front.admin_certificate() {
-        let what = "Certificate of the admin port".to_owned();
+    for (port, ends) in front.certificates() {
+        let what = format!("Certificate of the {port} port");
         expiries.push(Expiry { what, left_ms: ends.saturating_mul(1000) - now });
     }
     if let SessionsStatus::Tracker { global, .. } = source.sessions()

@@ -89,9 +89,8 @@ impl MetricsPorts {
             tasks.push(serve(listener, Arc::clone(&scraper) as Arc<dyn Site>).map_err(system)?);
         }
         if let Some(tls) = self.tls {
-            let ends = Arc::clone(&tls);
-            front.has_certificate("metrics", move || ends.own_not_after());
-            tasks.push(tokio::spawn(secure::reload(Arc::clone(front), tls)));
+            front.has_keys("metrics", &tls);
+            tasks.push(tokio::spawn(secure::reload(Arc::clone(front), "metrics", tls)));
         }
         Ok(tasks)
     }
