@@ -480,6 +480,19 @@ def stores():
         sealed(head(0), 'other'), sealed(head(0) + b'x'), sealed(head(1) + struct.pack('>I', 7) + bytes(40)), b'\xce\xce\xce\xce' + bytes(30))
 
 
+def web():
+    targets = ['/', '/metrics', '/metrics?name[]=znode_count&name[]=uptime', '/commands', '/commands/stat', '/commands/stmk?traceMask=3%30+6',
+               '/commands/snapshot?streaming=true', '/console/tree?path=%2Fa%2Fb', '/a%20b/', '/%E4%BD%A0', '/a?x&y=&=z&&', '/a?' + 'p=1&' * 32,
+               '/../etc/passwd', '/%2e%2e/x', '/./x', '/a%2fb', '/a%5cb', '/a\\b', '/%00', '/%0d%0a', '/%', '/%4', '/%zz', '/%ff', '*', '',
+               'http://x/', '//', '/a//b/', '/a?b=%', '/a?b=%ff', '/a?b=%00', '/a?' + 'p=1&' * 33, '/' + 'a' * 300]
+    heads = ['host: localhost', 'authorization: digest bob:secret', 'authorization: digest bob', 'authorization: digest', 'authorization: x509',
+             'authorization: Basic Ym9iOnNlY3JldA==', 'authorization: Basic !', 'authorization: basic Ym9i', 'authorization: Negotiate YII=',
+             'authorization: Negotiate', 'authorization: Bearer x', 'authorization: digest a:b\nauthorization: digest c:d',
+             'authorization: digest super:\xe9', 'authorization: digest :', 'x-forwarded-for: 127.0.0.1', 'Forwarded: for=1', 'accept-encoding: gzip;q=0',
+             'no colon', ': empty', 'a b: c', 'name:', 'name: a\0b']
+    add('http', *targets, *[f'{target}\n{head}' for target, head in zip(itertools.cycle(targets[:11]), heads)], '\n'.join(['/'] + ['a: b'] * 70))
+
+
 for target in ('flags', 'jaas', 'config', 'names', 'properties'):
     add(target, '')
 frames()
@@ -497,6 +510,7 @@ digest()
 authpackets()
 members_talk()
 stores()
+web()
 for folder in sorted((HERE / 'corpus').iterdir()):
     files = list(folder.iterdir())
     print(f'{folder.name}: {len(files)} inputs, {sum(f.stat().st_size for f in files)} bytes')

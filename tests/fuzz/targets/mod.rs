@@ -9,6 +9,7 @@ mod logins;
 mod peers;
 mod texts;
 mod tls;
+mod web;
 mod wire;
 
 /// A decoder under test.
@@ -88,6 +89,7 @@ targets! {
     disk::marks 8 8 RESERVE;
     disk::datadir 16 64 BUFFERS;
     disk::archive 16 32 BUFFERS;
+    web::http 16 32 RESERVE;
 }
 
 /// Runs one target by its name (the fuzzers' entry).
