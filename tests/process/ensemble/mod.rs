@@ -12,6 +12,7 @@ mod handover;
 mod network;
 mod operations;
 mod quarantine;
+mod restored;
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
