@@ -23,7 +23,7 @@ pub fn run(args: &[&str]) -> (i32, String) {
 }
 
 /// Runs the binary, which must end well.
-fn well(args: &[&str]) -> String {
+pub fn well(args: &[&str]) -> String {
     let (code, text) = run(args);
     assert_eq!(code, 0, "{args:?}: {text}");
     text
@@ -33,10 +33,10 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-type Seen = BTreeMap<String, (Option<Vec<u8>>, Vec<Acl>, Stat)>;
+pub type Seen = BTreeMap<String, (Option<Vec<u8>>, Vec<Acl>, Stat)>;
 
 /// Every znode of a server as a client sees it.
-fn look(address: &str) -> Seen {
+pub fn look(address: &str) -> Seen {
     let (zk, _events) = Blocking::connect(ClientConfig::new(address).unwrap()).unwrap();
     let mut walk = Walk::new(&zk, "/", Ask { data: true });
     let mut seen = Seen::new();
@@ -50,12 +50,12 @@ fn look(address: &str) -> Seen {
     seen
 }
 
-fn zxid(server: &Server) -> String {
+pub fn zxid(server: &Server) -> String {
     fourlw::value(&server.ask("srvr"), "Zxid").unwrap().to_owned()
 }
 
 /// Changes of every kind, numbered.
-fn load(zk: &Blocking, range: std::ops::Range<u32>) {
+pub fn load(zk: &Blocking, range: std::ops::Range<u32>) {
     let c = zk.client();
     for i in range {
         let path = format!("/load/n{i}");
@@ -94,7 +94,7 @@ fn load(zk: &Blocking, range: std::ops::Range<u32>) {
     }
 }
 
-fn spec(data: &Path) -> Spec {
+pub fn spec(data: &Path) -> Spec {
     Spec::new().data_dir(data).flag("-Dzookeeper.snapCount=150").flag("-Dzookeeper.preAllocSize=64")
 }
 

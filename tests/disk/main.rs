@@ -13,4 +13,5 @@ mod archives;
 mod backup;
 mod files;
 mod golden;
+mod operators;
 mod takeover;
