@@ -63,7 +63,7 @@ fn work(zk: &Blocking, range: std::ops::Range<u32>) {
             1 => zk.wait(c.delete(&path, -1)).expect("deleted"),
             2 => {
                 let acl = [Acl { perms: 31, id: Id::new("ip", "127.0.0.1") }, Acl::read_only()];
-                drop(zk.wait(c.set_acl(&path, &acl, -1)).expect("set"));
+                zk.wait(c.set_acl(&path, &acl, -1)).expect("set");
             }
             3 => {
                 let (path, how) = (format!("{path}/e"), CreateMode::Ephemeral);
