@@ -15,7 +15,7 @@ pub mod records;
 mod write;
 
 pub use read::Reader;
-pub use write::{Sink, Writer};
+pub use write::{Length, Sink, Writer};
 
 use std::fmt;
 

@@ -26,6 +26,17 @@ impl Sink for BytesMut {
     }
 }
 
+/// Counts what is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Length(pub usize);
+
+impl Sink for Length {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 += bytes.len();
+    }
+}
+
 /// Writes jute fields to a sink.
 pub struct Writer<'a, S: Sink + ?Sized> {
     out: &'a mut S,
@@ -83,6 +94,13 @@ impl<'a, S: Sink + ?Sized> Writer<'a, S> {
                 self.out.put(b);
             }
         }
+    }
+
+    /// A buffer of that length, written by `body`.
+    #[inline]
+    pub fn framed(&mut self, length: Length, body: impl FnOnce(&mut S)) {
+        self.length(length.0);
+        body(self.out);
     }
 
     /// A string, `None` is null.

@@ -22,6 +22,13 @@ pub const CHANGES_KEPT: usize = 4096;
 /// Transactions of multis whose lists of parts, and parts of one list, that are kept for the next ones.
 pub const PARTS_KEPT: usize = 64;
 
+/// Paths of transactions that are over, whose memory is kept for the next ones: as many as a full pipeline of
+/// clients has under way.
+pub const PATHS_KEPT: usize = 4096;
+
+/// Longest memory of a path that is kept, bytes: 1 MiB in all.
+pub const PATH_KEPT: usize = 256;
+
 /// Requests on their way to the core, and entries on their way to the log, share pieces of memory of
 /// this size; what is larger than a quarter of it has one of its own.
 pub const ARENA_BYTES: usize = 64 << 10;

@@ -20,7 +20,7 @@ use super::role::Role;
 use super::shared::{Shared, Store};
 use crate::disk::Durable;
 use crate::error::Code;
-use crate::limits::{APPLY_BATCH, PARTS_KEPT};
+use crate::limits::APPLY_BATCH;
 use crate::proto::{OpCode, error_reply};
 use crate::tree::Changes;
 use crate::txn::{Record, Txn, kind};
@@ -133,7 +133,7 @@ impl Node {
         }
         let (reconfigures, age_ms) = (header.kind == kind::RECONFIG, now.wall_ms - header.time);
         store.tree.take_back(applied);
-        self.take_back(pending.record.txn);
+        self.spare.take_back(pending.record.txn);
         shared.note(&Event::Applied(&Applied {
             seat,
             own,
@@ -143,17 +143,6 @@ impl Node {
             changes: remembered,
             queue,
         }));
-    }
-
-    /// The list of a multi's parts serves the next one.
-    fn take_back(&mut self, txn: Txn) {
-        if let Txn::Multi(mut parts) = txn
-            && parts.capacity() <= PARTS_KEPT
-            && self.lists.len() < PARTS_KEPT
-        {
-            parts.clear();
-            self.lists.push(parts);
-        }
     }
 
     fn forget_pending(&mut self, pending: Pending) {

@@ -46,6 +46,7 @@ mod reply;
 mod role;
 mod shared;
 mod snapshot;
+mod spare;
 mod watches;
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ use super::pipeline::{Pipeline, Request, Source};
 use super::quarantine::Trust;
 use super::role::Role;
 use super::shared::{Shared, Store};
+use super::spare::Spare;
 use super::watches::Delivery;
 use crate::auth::Identities;
 use crate::disk::Durable;
 use crate::proto::ConnectRequest;
 use crate::session::{IdSource, Tracker};
 use crate::tree::Tree;
-use crate::txn::SubTxn;
 use crate::types::{Instant, Now, ServerId, SessionId, Zxid};
 use crate::zab::Proposal;
 use std::collections::HashMap;
@@ -87,8 +87,8 @@ pub struct Node {
     pub(super) appends: Vec<Proposal>,
     /// Entries of the log on their way.
     pub(super) arena: Arena,
-    /// Lists of parts of multis that are over, empty, for the next ones.
-    pub(super) lists: Vec<Vec<SubTxn>>,
+    /// Memory of transactions that are over.
+    pub(super) spare: Spare,
     pub(super) touched: Vec<Arc<Conn>>,
     pub(super) delivery: Delivery,
     pub(super) trust: Trust,
@@ -158,7 +158,7 @@ impl Node {
             storage: StorageState::Good,
             appends: Vec::new(),
             arena: Arena::new(),
-            lists: Vec::new(),
+            spare: Spare::default(),
             touched: Vec::new(),
             delivery: Delivery::default(),
             trust: Trust::default(),

@@ -176,7 +176,7 @@ impl Node {
             store: &store,
             sessions: &mut sessions,
             outstanding: &mut self.outstanding,
-            lists: &mut self.lists,
+            spare: &mut self.spare,
             session,
             checked: OnceCell::new(),
             identities,

@@ -7,14 +7,11 @@
 
 use super::{CreateTxn, DIGEST_VERSION, Record, SubTxn, Txn, TxnDigest, TxnHeader, kind};
 use crate::jute::records::{read_acls, write_acls};
-use crate::jute::{JuteError, Reader, Sink, Writer};
+use crate::jute::{JuteError, Length, Reader, Sink, Writer};
 use crate::limits::MULTI_OPS;
 use crate::types::Zxid;
 use bytes::Bytes;
 use std::fmt;
-
-/// Room for the body of a part of usual size, bytes: a larger one costs a second allocation.
-const BODY_ROOM: usize = 256;
 
 /// Why bytes are no transaction.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,12 +100,12 @@ pub fn encode_body<S: Sink + ?Sized>(txn: &Txn, out: &mut S) {
         }
         Txn::Error { err } => w.i32(*err),
         Txn::Multi(parts) => {
-            let mut body = Vec::with_capacity(BODY_ROOM);
+            // Each part is a buffer with its length in front: counted first, then written in its place.
             w.vector(parts, |w, part| {
-                body.clear();
-                encode_body(&part.txn, &mut body);
+                let mut length = Length::default();
+                encode_body(&part.txn, &mut length);
                 w.i32(part.kind);
-                w.buffer(Some(&body));
+                w.framed(length, |out| encode_body(&part.txn, out));
             });
         }
     }

@@ -18,6 +18,7 @@ pub use reconfig::Standing;
 use super::changes::{Mark, Outstanding};
 use super::config::ReplicaConfig;
 use super::shared::Store;
+use super::spare::Spare;
 use crate::auth::rules::{PartOf, part_of, rule};
 use crate::auth::{Caller, Identities, any_of};
 use crate::error::Code;
@@ -35,8 +36,8 @@ pub(super) struct Admission<'a> {
     pub store: &'a Store,
     pub sessions: &'a mut Tracker,
     pub outstanding: &'a mut Outstanding,
-    /// Empty lists for parts of multis.
-    pub lists: &'a mut Vec<Vec<SubTxn>>,
+    /// Memory for the transaction.
+    pub spare: &'a mut Spare,
     pub session: SessionId,
     /// What [`Admission::check_session`] said: the parts of a multi ask it again.
     pub checked: OnceCell<Result<(), Refusal>>,

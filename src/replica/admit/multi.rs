@@ -19,7 +19,7 @@ impl Admission<'_> {
             return Admitted::Txn(self.failed(Code::MarshallingError));
         }
         let mut mark = self.outstanding.mark();
-        let mut parts = self.lists.pop().unwrap_or_default();
+        let mut parts = self.spare.list();
         parts.reserve(ops.len());
         let mut refused = None;
         for op in ops {

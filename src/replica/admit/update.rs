@@ -35,7 +35,7 @@ impl Admission<'_> {
             return Err(Code::NotEmpty.into());
         }
         self.note_delete(path, node, parent_path, parent, mark);
-        Ok(SubTxn { kind: kind::DELETE, txn: Txn::Delete { path: path.to_owned() } })
+        Ok(SubTxn { kind: kind::DELETE, txn: Txn::Delete { path: self.spare.path(path) } })
     }
 
     /// The server deletes an empty container or an expired TTL node; `None` when it is neither any more.
@@ -49,7 +49,7 @@ impl Admission<'_> {
         }
         let parent = self.outstanding.get(&self.store.tree, parent_path).ok()?;
         self.note_delete(path, node, parent_path, parent, None);
-        Some(SubTxn { kind: kind::DELETE_CONTAINER, txn: Txn::Delete { path: path.to_owned() } })
+        Some(SubTxn { kind: kind::DELETE_CONTAINER, txn: Txn::Delete { path: self.spare.path(path) } })
     }
 
     fn note_delete(
@@ -92,7 +92,7 @@ impl Admission<'_> {
         after.digest = digest::of(path, data, &after.stat);
         after.data_len = len;
         self.outstanding.put(self.zxid, path, Some(&node), Some(after), mark);
-        let txn = Txn::SetData { path: path.to_owned(), data: share(frame, data), version };
+        let txn = Txn::SetData { path: self.spare.path(path), data: share(frame, data), version };
         Ok(SubTxn { kind: kind::SET_DATA, txn })
     }
 
@@ -116,13 +116,13 @@ impl Admission<'_> {
         Ok(SubTxn { kind: kind::SET_ACL, txn: Txn::SetAcl { path: path.to_owned(), acl, version } })
     }
 
-    pub(super) fn check(&self, path: &str, version: i32) -> Result<SubTxn, Refusal> {
+    pub(super) fn check(&mut self, path: &str, version: i32) -> Result<SubTxn, Refusal> {
         self.check_session()?;
         valid(path)?;
         let node = self.outstanding.get(&self.store.tree, path)?;
         self.require(&node.acl, OpCode::Check)?;
         let version = next_version(node.stat.version, version)?;
-        Ok(SubTxn { kind: kind::CHECK, txn: Txn::Check { path: path.to_owned(), version } })
+        Ok(SubTxn { kind: kind::CHECK, txn: Txn::Check { path: self.spare.path(path), version } })
     }
 
     /// Ends the session: its ephemerals, those under way included, in path order.
