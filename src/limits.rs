@@ -232,6 +232,9 @@ pub const LOG_BATCH_BYTES: usize = 2 << 20;
 /// followers log again what they are sent again: at most what a leader keeps in memory and in flight.
 pub const LOG_REPEATS: usize = 65_536;
 
+/// Bytes of one step in which recovery writes the end of a log again.
+pub const REWRITE_STEP: usize = 1 << 20;
+
 /// A log record is longer than the header of its transaction; shorter ones are damage.
 pub const LOG_ENTRY_MIN_BYTES: usize = 32;
 

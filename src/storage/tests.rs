@@ -300,6 +300,29 @@ fn a_failed_sync_latches_and_the_record_is_never_promised() {
     assert_eq!(r.storage.last(), Zxid(1));
 }
 
+/// The process starts anew on the system that saw the sync fail: what that shows of the record is not on the medium.
+#[test]
+fn what_a_failed_sync_left_is_written_again_before_it_is_promised() {
+    for marks_are_there in [true, false] {
+        let disk = MemDisk::new();
+        let (_, mut r) = open(&disk).unwrap();
+        append(&mut r.storage, [1]);
+        disk.fail_at(disk.ops() + 2, Fault::Io, false);
+        assert!(r.storage.append(&batch([2])).is_err());
+        drop(r);
+        if !marks_are_there {
+            for mark in ["mark.0", "mark.1"].map(|m| dirs().own().join(m)) {
+                disk.remove(&mark).unwrap();
+            }
+        }
+        let (list, r) = open(&disk).unwrap();
+        assert_eq!(list.zxids, [1, 2], "the system still shows it");
+        drop(r);
+        let disk = disk.crash_losing_all();
+        assert_eq!(open(&disk).unwrap().0.zxids, [1, 2], "recovery said that it is durable");
+    }
+}
+
 #[test]
 fn a_full_disk_stalls_an_append_and_takes_it_later() {
     let disk = MemDisk::new();

@@ -86,6 +86,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("cut-at-damage", "a truncation takes a damaged record for the log's end (ZOOKEEPER-3701)"),
     ("neighbours-behind-damage", "what a damaged log hides is said not to exist"),
     ("record-sum-ignored", "the checksum of a log record is not compared"),
+    ("failed-sync-forgotten", "what a failed sync left in the page cache is called durable after a restart"),
     ("damaged-snapshot-skipped", "an older snapshot is gone on from though the logs lack what followed it"),
     ("snapshot-sum-ignored", "the checksum of a snapshot is not compared"),
     ("observer-unlogged", "an observer applies without logging"),

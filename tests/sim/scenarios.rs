@@ -222,6 +222,12 @@ pub const ALL: &[Scenario] = &[
     row("a snapshot's checksum is not compared", "snapshot-sum-ignored", &["I8", "I9", "I14"], 12)
         .shaped(flips),
     row(
+        "a failed sync is forgotten by a restart, and a power cut takes what was promised",
+        "failed-sync-forgotten",
+        &["I4"],
+        7064,
+    ),
+    row(
         "a damaged snapshot is passed over although the logs lack what it held",
         "damaged-snapshot-skipped",
         &["I8", "I9"],

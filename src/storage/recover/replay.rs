@@ -38,6 +38,8 @@ pub(super) struct Segment {
     pub(super) last: Option<Zxid>,
     /// Bytes behind the end are the rest of a torn write.
     pub(super) torn: bool,
+    /// Up to here a mark says that it is durable.
+    pub(super) marked: u64,
     /// Another server wrote it anew or cut it: its mark no longer counts.
     pub(super) foreign: bool,
 }
@@ -147,6 +149,7 @@ impl<L: super::Loader> Pass<'_, L> {
             first: reader.first_checksum(),
             last,
             torn: false,
+            marked: mark.filter(|_| !foreign).map_or(0, |m| m.size),
             foreign,
         };
         match next {
