@@ -84,7 +84,9 @@ fn every_mutant_of_the_protocol_changes_a_transcript() {
         let same = |text: &str| catch_unwind(AssertUnwindSafe(|| play(text))).is_ok_and(|p| p == text);
         files(folder).iter().any(|(_, text)| !same(text))
     };
-    let tables: [(&str, fn(&str) -> String, &[&str]); 3] = [
+    /// A machine, what plays its transcripts, and their texts.
+    type Table<'t> = (&'t str, fn(&str) -> String, &'t [&'t str]);
+    let tables: [Table<'_>; 3] = [
         ("election", play::<election::Elects>, election::MUTANTS),
         ("leader", play::<leader::Leads>, leader::MUTANTS),
         ("learner", play::<learner::Learns>, learner::MUTANTS),
