@@ -109,9 +109,9 @@ fn committed(view: &View<'_>, who: Who, zxid: Zxid) -> Result<(), String> {
         return Ok(());
     }
     let holders = view.book.holders(zxid.0, entry.chain);
-    // Somebody may have acknowledged it and lost its disk since.
-    let emptied = view.book.pages.iter().any(|p| p.wiped);
-    if emptied || view.book.is_quorum(&holders) {
+    // Somebody may have acknowledged it and lost its disk since, or a bit of its log.
+    let lost = view.book.pages.iter().any(|p| p.wiped || p.damaged || p.doubtful.is_some());
+    if lost || view.book.is_quorum(&holders) {
         return Ok(());
     }
     Err(format!("{} says that {zxid} is committed, durable on {holders:?} alone", id(who)))
