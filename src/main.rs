@@ -1,7 +1,6 @@
 //! The `oxkeeper` binary: everything is in the library.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ExitCode::from(u8::try_from(oxkeeper::cli::main()).unwrap_or(1))
+fn main() -> ! {
+    let code = oxkeeper::cli::main();
+    oxkeeper::kerberos::leave(u8::try_from(code).unwrap_or(1))
 }

@@ -140,7 +140,7 @@ fn last_resort() {
         std::thread::sleep(Duration::from_millis(LAST_RESORT_MS));
         error!("something hangs; the process ends without waiting for it");
         std::thread::sleep(Duration::from_millis(100)); // for the line above
-        std::process::exit(0);
+        crate::kerberos::leave(0);
     };
     if let Err(e) = std::thread::Builder::new().name("last-resort".to_owned()).spawn(watch) {
         warn!("the end is not watched over: {e}");
